@@ -1,0 +1,67 @@
+// Package blob provides the port through which files are kept: streamed in and
+// out, whole or not at all.
+//
+// s3 holds the AWS adapter, memory the one for tests and the simulation,
+// blobtest the conformance suite that both must pass.
+package blob
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Limits that S3 sets and every adapter enforces.
+const (
+	MaxKeyBytes = 1024
+	MaxPageKeys = 1000
+)
+
+// Object describes a stored file.
+type Object struct {
+	Key         string
+	Size        int64 // bytes
+	ContentType string
+	ETag        string
+	Modified    time.Time
+	Metadata    map[string]string // lower-case names
+}
+
+// PutOptions describe what is stored.
+type PutOptions struct {
+	ContentType string
+	Metadata    map[string]string // lower-case names, printable ASCII values
+	IfAbsent    bool              // Conflict where the key is taken
+}
+
+// Range is a part of an object: Length bytes from Offset. The zero Range is
+// the whole object; a Length of zero goes to the end.
+type Range struct {
+	Offset int64
+	Length int64
+}
+
+// Page is some objects in the order of their keys, and where the next page
+// starts: empty at the end.
+type Page struct {
+	Objects []Object
+	Next    string
+}
+
+// Bucket keeps files.
+type Bucket interface {
+	// Put streams r into key in bounded memory and gives what was stored. The
+	// object appears whole when r has ended, and not at all when r or the
+	// store fails; r's own error comes back wrapped.
+	Put(ctx context.Context, key string, r io.Reader, options PutOptions) (Object, error)
+	// Get streams an object out. The caller closes it. NotFound where there is
+	// none, Invalid for a range that starts behind its end.
+	Get(ctx context.Context, key string, part Range) (io.ReadCloser, Object, error)
+	// Head describes an object. NotFound where there is none.
+	Head(ctx context.Context, key string) (Object, error)
+	// Delete removes an object. Removing what is not there is fine.
+	Delete(ctx context.Context, key string) error
+	// List gives up to limit objects whose keys begin with prefix, after the
+	// cursor of the page before.
+	List(ctx context.Context, prefix, cursor string, limit int) (Page, error)
+}

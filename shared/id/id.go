@@ -1,0 +1,41 @@
+// Package id provides identifiers: derived from a cause, so that doing a thing
+// again gives the same name, and short references that people can read out.
+package id
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+)
+
+// crockford is Douglas Crockford's base 32: no I, L, O or U to misread.
+var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+const (
+	derivedBytes    = 15 // 24 characters, 120 bits
+	referenceLength = 6  // 30 bits: enough to find one log line in a month
+)
+
+// Derive names the effect of a cause: 24 characters, the same for the same
+// parts, and different for different ones (SHA-256 over length-prefixed parts).
+func Derive(parts ...string) string {
+	sum := digest(parts)
+
+	return crockford.EncodeToString(sum[:derivedBytes])
+}
+
+// Reference gives the short code that a person is shown for a failure, such as
+// "7KQ2M4", derived from the cause so that the log and the chat agree.
+func Reference(parts ...string) string {
+	return Derive(parts...)[:referenceLength]
+}
+
+func digest(parts []string) [sha256.Size]byte {
+	var text strings.Builder
+	for _, part := range parts {
+		text.WriteString(crockford.EncodeToString([]byte(part)))
+		text.WriteByte('/')
+	}
+
+	return sha256.Sum256([]byte(text.String()))
+}
