@@ -1,0 +1,183 @@
+// Package store provides the register of stores: each is a tenant with a
+// Telegram bot of its own.
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// What a store speaks and lives by unless it says otherwise.
+const (
+	DefaultLanguage = "id"
+	DefaultTimeZone = "Asia/Jakarta"
+)
+
+// Store is one tenant. Its secrets are kept under TokenName and
+// WebhookSecretName, never here.
+type Store struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	BotID       int64     `json:"bot_id"`
+	BotUsername string    `json:"bot_username"`
+	Owner       int64     `json:"owner"` // Telegram user id; 0: alerts go nowhere
+	Language    string    `json:"language"`
+	TimeZone    string    `json:"time_zone"` // IANA name
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+// TokenName names the secret with a store's bot token.
+func TokenName(id string) string { return "stores/" + id + "/token" }
+
+// WebhookSecretName names the secret that Telegram proves itself with.
+func WebhookSecretName(id string) string { return "stores/" + id + "/webhook-secret" }
+
+// freshFor is how long Get answers from memory: a change of a store's name or
+// owner may take so long to be seen by warm functions.
+const freshFor = time.Minute
+
+// Registry reads and writes stores.
+type Registry struct {
+	state table.Table
+	clock clock.Clock
+
+	mu     sync.Mutex
+	cached map[string]cachedStore
+}
+
+type cachedStore struct {
+	store Store
+	until time.Time
+}
+
+// NewRegistry makes the register that is kept in the state table.
+func NewRegistry(state table.Table, now clock.Clock) *Registry {
+	return &Registry{state: state, clock: now, cached: map[string]cachedStore{}}
+}
+
+func register() table.Partition { return table.Platform().Partition("stores") }
+
+// Get reads a store, up to a minute old. NotFound where there is none, Invalid
+// where id cannot be a store's.
+func (r *Registry) Get(ctx context.Context, id string) (Store, error) {
+	if _, err := table.TenantOf(id); err != nil {
+		return Store{}, err
+	}
+
+	now := r.clock.Now()
+
+	r.mu.Lock()
+	hit, ok := r.cached[id]
+	r.mu.Unlock()
+
+	if ok && now.Before(hit.until) {
+		return hit.store, nil
+	}
+
+	found, _, err := table.Read[Store](ctx, r.state, register().Key("store", id))
+	if err != nil {
+		return Store{}, errs.Context(err, "get store %s (is it registered?)", id)
+	}
+
+	r.mu.Lock()
+	r.cached[id] = cachedStore{store: found, until: now.Add(freshFor)}
+	r.mu.Unlock()
+
+	return found, nil
+}
+
+// Save creates or changes a store. Conflict where someone else changed it
+// between the read and the write.
+func (r *Registry) Save(ctx context.Context, changed Store) error {
+	if _, err := table.TenantOf(changed.ID); err != nil {
+		return err
+	}
+
+	if _, err := time.LoadLocation(changed.TimeZone); err != nil {
+		return errs.Wrap(err, errs.Invalid, "save store %s: time zone %q is not an IANA name", changed.ID, changed.TimeZone)
+	}
+
+	body, err := table.Encode(changed)
+	if err != nil {
+		return err
+	}
+
+	row := table.Row{Key: register().Key("store", changed.ID), Body: body}
+	op := table.Create(row)
+
+	current, err := r.state.Get(ctx, row.Key)
+
+	switch errs.CodeOf(err) {
+	case "":
+		row.Version = current.Version
+		op = table.Replace(row)
+	case errs.NotFound:
+	default:
+		return errs.Context(err, "save store %s", changed.ID)
+	}
+
+	if err := r.state.Write(ctx, op); err != nil {
+		return errs.Context(err, "save store %s", changed.ID)
+	}
+
+	r.forget(changed.ID)
+
+	return nil
+}
+
+// Remove takes a store out of the register; its rows stay until erased.
+func (r *Registry) Remove(ctx context.Context, id string) error {
+	row, err := r.state.Get(ctx, register().Key("store", id))
+	if err != nil {
+		return errs.Context(err, "remove store %s", id)
+	}
+
+	if err := r.state.Write(ctx, table.Delete(row.Key, row.Version)); err != nil {
+		return errs.Context(err, "remove store %s", id)
+	}
+
+	r.forget(id)
+
+	return nil
+}
+
+// List reads all stores in the order of their ids.
+func (r *Registry) List(ctx context.Context) ([]Store, error) {
+	var stores []Store
+
+	query := table.Query{Partition: register(), Limit: table.MaxPageRows}
+
+	for {
+		page, err := r.state.Query(ctx, query)
+		if err != nil {
+			return nil, errs.Context(err, "list stores")
+		}
+
+		for _, row := range page.Rows {
+			found, err := table.Decode[Store](row)
+			if err != nil {
+				return nil, err
+			}
+
+			stores = append(stores, found)
+		}
+
+		if page.Next == "" {
+			return stores, nil
+		}
+
+		query.Cursor = page.Next
+	}
+}
+
+func (r *Registry) forget(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	delete(r.cached, id)
+}

@@ -1,0 +1,184 @@
+// Package transcript provides transcription jobs: a file in, what was said
+// out. A job moves through its states by versioned writes, each with the
+// outbox row of the next step, so that a step done twice, late or by two
+// workers at once changes nothing:
+//
+//	Waiting --download--> Downloaded --transcribe--> Transcribed --deliver--> Delivered
+//	   |                      |                          ^
+//	   |                      +-- the same file before --+
+//	   +-- any step that gives up --> Failed --deliver--> Apologised
+//	   +-- the person cancels ------> Cancelled
+package transcript
+
+import (
+	"encoding/base32"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/id"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// State is how far a job has come.
+type State string
+
+// The states.
+const (
+	Waiting     State = "waiting"     // the file is to be downloaded
+	Downloaded  State = "downloaded"  // the file is stored and hashed
+	Transcribed State = "transcribed" // the transcript is stored; the person waits for it
+	Delivered   State = "delivered"   // the person has it
+	Failed      State = "failed"      // it cannot be done; the person is to be told
+	Apologised  State = "apologised"  // the person was told
+	Cancelled   State = "cancelled"   // the person did not want it any more
+)
+
+// Open reports whether something is still to be done.
+func (s State) Open() bool {
+	return s == Waiting || s == Downloaded || s == Transcribed || s == Failed
+}
+
+// Cancellable reports whether the person can still stop the job.
+func (s State) Cancellable() bool { return s == Waiting || s == Downloaded }
+
+// Kind is what the person sent.
+type Kind string
+
+// The kinds of files that carry sound.
+const (
+	Voice     Kind = "voice"
+	Audio     Kind = "audio"
+	Video     Kind = "video"
+	VideoNote Kind = "video_note"
+	Document  Kind = "document"
+)
+
+// Source is the file as Telegram describes it. None of it is to be trusted.
+type Source struct {
+	FileID       string        `json:"file_id"`
+	FileUniqueID string        `json:"file_unique_id"`
+	Name         string        `json:"name,omitempty"`
+	MimeType     string        `json:"mime_type,omitempty"`
+	Kind         Kind          `json:"kind"`
+	Size         int64         `json:"size"`     // bytes; 0: unknown
+	Duration     time.Duration `json:"duration"` // 0: unknown
+}
+
+// Job is one request of one person.
+type Job struct {
+	ID        string    `json:"id"`
+	Store     string    `json:"store"`
+	Chat      int64     `json:"chat"`
+	User      int64     `json:"user"`
+	Message   int       `json:"message"`  // the message with the file
+	Progress  int       `json:"progress"` // the message that is edited
+	Language  string    `json:"language"` // of the texts for the person
+	Source    Source    `json:"source"`
+	State     State     `json:"state"`
+	Round     int       `json:"round"` // how often it was begun: 1, and one more for each retry or rescue
+	Media     string    `json:"media,omitempty"`  // blob key of the file
+	SHA256    string    `json:"sha256,omitempty"` // of the file, hex
+	Result    *Summary  `json:"result,omitempty"`
+	Reason    string    `json:"reason,omitempty"`    // Failed: catalog key of the sentence for the person
+	Args      errs.Args `json:"args,omitempty"`      // Failed: values of that sentence
+	Reference string    `json:"reference,omitempty"` // Failed: finds the log line
+	CreatedAt time.Time `json:"created_at"`
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Summary is what a job keeps of its transcript.
+type Summary struct {
+	Blob     string        `json:"blob"` // where the transcript is
+	Language string        `json:"language"`
+	Duration time.Duration `json:"duration"`
+	Words    int           `json:"words"`
+	Preview  string        `json:"preview"` // the first words
+	Cached   bool          `json:"cached"`  // no provider was asked for it
+}
+
+// Request asks for a transcription.
+type Request struct {
+	Store    string
+	Chat     int64
+	User     int64
+	Message  int       // the message with the file: the same message is the same job
+	SentAt   time.Time // when that message was sent, as Telegram says
+	Progress int       // the message that shows the progress
+	Language string    // of the texts
+	Source   Source
+	Cause    string // the update that asked
+}
+
+// ticket is the body of a message to a worker: which job, and which round of
+// it, so that a message of an earlier round is recognised as stale.
+type ticket struct {
+	Store string `json:"store"`
+	User  int64  `json:"user"`
+	Job   string `json:"job"`
+	Round int    `json:"round"`
+}
+
+// idEncoding keeps the order of what it encodes and needs no escaping.
+var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
+
+// idSuffix is how much of the derived name tells jobs of one second apart.
+const idSuffix = 8
+
+// JobID names the job of a message: it sorts by when the message was sent and
+// is the same however often the update arrives. 15 characters.
+func JobID(store string, chat int64, message int, sentAt time.Time) string {
+	var seconds [4]byte
+
+	binary.BigEndian.PutUint32(seconds[:], uint32(sentAt.Unix())) //nolint:gosec // wraps in 2106
+
+	return idEncoding.EncodeToString(seconds[:]) +
+		id.Derive(store, strconv.FormatInt(chat, 10), strconv.Itoa(message))[:idSuffix]
+}
+
+// jobKind begins the sort keys of jobs.
+const jobKind = "job"
+
+func jobsOf(tenant table.Tenant, user int64) table.Partition {
+	return tenant.Partition("user", strconv.FormatInt(user, 10))
+}
+
+// openJobs is the partition of the index in which the unfinished jobs of a
+// store stand by when they last moved.
+func openJobs(tenant table.Tenant) table.Partition { return tenant.Partition("open-jobs") }
+
+// sortable writes a moment so that texts sort as the moments do.
+func sortable(moment time.Time) string { return moment.UTC().Format("20060102T150405") }
+
+// row makes the row of a job; version is the one read, 0 for a new job.
+func row(job Job, version int64) (table.Row, error) {
+	tenant, err := table.TenantOf(job.Store)
+	if err != nil {
+		return table.Row{}, err
+	}
+
+	body, err := table.Encode(job)
+	if err != nil {
+		return table.Row{}, err
+	}
+
+	made := table.Row{Key: jobsOf(tenant, job.User).Key(jobKind, job.ID), Version: version, Body: body}
+	if job.State.Open() {
+		made.Index = openJobs(tenant).Key("since", sortable(job.UpdatedAt), job.ID)
+	}
+
+	return made, nil
+}
+
+// Title gives what the person would call the file: its name without the
+// ending, or nothing.
+func (j Job) Title() string {
+	name := strings.TrimSpace(j.Source.Name)
+	if dot := strings.LastIndexByte(name, '.'); dot > 0 {
+		name = name[:dot]
+	}
+
+	return name
+}

@@ -1,0 +1,337 @@
+package transcript
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/id"
+	"github.com/lapak-id/lapak/shared/outbox"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// Service keeps the jobs: the conversation starts and stops them here, and the
+// workers move them on.
+type Service struct {
+	state table.Table
+	clock clock.Clock
+}
+
+// NewService makes the service over the state table.
+func NewService(state table.Table, now clock.Clock) *Service {
+	return &Service{state: state, clock: now}
+}
+
+// Start begins a job: its row and the way to download in one transaction.
+// Conflict where the message has a job already; the job is then returned too.
+func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
+	now := s.clock.Now()
+	job := Job{
+		ID:        JobID(request.Store, request.Chat, request.Message, request.SentAt),
+		Store:     request.Store,
+		Chat:      request.Chat,
+		User:      request.User,
+		Message:   request.Message,
+		Progress:  request.Progress,
+		Language:  request.Language,
+		Source:    request.Source,
+		State:     Waiting,
+		Round:     1,
+		CreatedAt: now,
+		UpdatedAt: now,
+	}
+
+	made, err := row(job, 0)
+	if err != nil {
+		return Job{}, err
+	}
+
+	next, err := nextStep(ctx, job, now)
+	if err != nil {
+		return Job{}, err
+	}
+
+	err = s.state.Write(ctx, table.Create(made), next)
+	if errs.Is(err, errs.Conflict) {
+		existing, _, readErr := s.read(ctx, ticketOf(job))
+		if readErr != nil {
+			return Job{}, readErr
+		}
+
+		return existing, errs.Context(err, "start job %s, which exists", job.ID)
+	}
+
+	if err != nil {
+		return Job{}, errs.Context(err, "start job %s", job.ID)
+	}
+
+	return job, nil
+}
+
+// Get reads a job of a person. NotFound where the person has none such.
+func (s *Service) Get(ctx context.Context, store string, user int64, job string) (Job, error) {
+	found, _, err := s.read(ctx, ticket{Store: store, User: user, Job: job})
+
+	return found, err
+}
+
+// HistoryPage is some of a person's jobs, the newest first, and the cursor of
+// the next page: empty at the end.
+type HistoryPage struct {
+	Jobs []Job
+	Next string
+}
+
+// History reads a page of a person's jobs, the newest first.
+func (s *Service) History(ctx context.Context, store string, user int64, cursor string, limit int,
+) (HistoryPage, error) {
+	tenant, err := table.TenantOf(store)
+	if err != nil {
+		return HistoryPage{}, err
+	}
+
+	page, err := s.state.Query(ctx, table.Query{
+		Partition:  jobsOf(tenant, user),
+		Prefix:     table.SortPrefix(jobKind),
+		Descending: true,
+		Limit:      limit,
+		Cursor:     cursor,
+	})
+	if err != nil {
+		return HistoryPage{}, errs.Context(err, "read the jobs of user %d", user)
+	}
+
+	jobs := make([]Job, 0, len(page.Rows))
+
+	for _, found := range page.Rows {
+		job, err := table.Decode[Job](found)
+		if err != nil {
+			return HistoryPage{}, err
+		}
+
+		jobs = append(jobs, job)
+	}
+
+	return HistoryPage{Jobs: jobs, Next: page.Next}, nil
+}
+
+// recentJobs is how far back Cancel looks for jobs that still run.
+const recentJobs = 20
+
+// Cancel stops the person's jobs that can still be stopped and gives those.
+func (s *Service) Cancel(ctx context.Context, store string, user int64) ([]Job, error) {
+	page, err := s.History(ctx, store, user, "", recentJobs)
+	if err != nil {
+		return nil, err
+	}
+
+	var stopped []Job
+
+	for _, job := range page.Jobs {
+		if !job.State.Cancellable() {
+			continue
+		}
+
+		job, err := s.CancelOne(ctx, store, user, job.ID)
+		if errs.Is(err, errs.Conflict) {
+			continue // it finished meanwhile
+		}
+
+		if err != nil {
+			return stopped, err
+		}
+
+		stopped = append(stopped, job)
+	}
+
+	return stopped, nil
+}
+
+// CancelOne stops one job. Conflict where it cannot be stopped any more; the
+// job as it stands is returned then too.
+func (s *Service) CancelOne(ctx context.Context, store string, user int64, job string) (Job, error) {
+	return s.transition(ctx, ticket{Store: store, User: user, Job: job}, func(found *Job) error {
+		if !found.State.Cancellable() {
+			return errs.New(errs.Conflict, "cancel job %s: it is %s", found.ID, found.State)
+		}
+
+		found.State = Cancelled
+
+		return nil
+	})
+}
+
+// Retry begins a failed job anew. Conflict where it has not failed.
+func (s *Service) Retry(ctx context.Context, store string, user int64, job string) (Job, error) {
+	return s.transition(ctx, ticket{Store: store, User: user, Job: job}, func(found *Job) error {
+		if found.State != Apologised && found.State != Failed {
+			return errs.New(errs.Conflict, "retry job %s: it is %s", found.ID, found.State)
+		}
+
+		found.State = Waiting
+		found.Round++
+		found.Reason, found.Args, found.Reference = "", nil, ""
+
+		return nil
+	})
+}
+
+// Format is a form in which a transcript is sent as a file.
+type Format string
+
+// The formats.
+const (
+	Text   Format = "txt"
+	SubRip Format = "srt"
+)
+
+// export is the body of a message that asks for a file.
+type export struct {
+	ticket
+
+	Format Format `json:"format"`
+	Again  bool   `json:"again,omitempty"` // send the result anew instead of a file
+}
+
+// Export has a transcript sent as a file. cause is the update that asked, so
+// that asking once sends once. NotFound where there is no such job, Conflict
+// where it has no transcript.
+func (s *Service) Export(ctx context.Context, store string, user int64, job string, format Format, cause string) error {
+	return s.ask(ctx, export{ticket: ticket{Store: store, User: user, Job: job}, Format: format}, cause)
+}
+
+// Resend has the result of a past job sent again as a new message.
+func (s *Service) Resend(ctx context.Context, store string, user int64, job, cause string) error {
+	return s.ask(ctx, export{ticket: ticket{Store: store, User: user, Job: job}, Again: true}, cause)
+}
+
+func (s *Service) ask(ctx context.Context, wish export, cause string) error {
+	found, _, err := s.read(ctx, wish.ticket)
+	if err != nil {
+		return err
+	}
+
+	if found.Result == nil {
+		return errs.New(errs.Conflict, "export job %s: it has no transcript, it is %s", found.ID, found.State)
+	}
+
+	op, err := entry(ctx, wish.ticket, queue.Deliveries, wish, s.clock.Now(), cause, string(wish.Format))
+	if err != nil {
+		return err
+	}
+
+	err = s.state.Write(ctx, op)
+	if err != nil && !errs.Is(err, errs.Conflict) { // Conflict: this update has asked already
+		return errs.Context(err, "export job %s", found.ID)
+	}
+
+	return nil
+}
+
+// read gets the job of a ticket with its version.
+func (s *Service) read(ctx context.Context, of ticket) (Job, int64, error) {
+	tenant, err := table.TenantOf(of.Store)
+	if err != nil {
+		return Job{}, 0, err
+	}
+
+	job, version, err := table.Read[Job](ctx, s.state, jobsOf(tenant, of.User).Key(jobKind, of.Job))
+	if err != nil {
+		return Job{}, 0, errs.Context(err, "get job %s of user %d", of.Job, of.User)
+	}
+
+	return job, version, nil
+}
+
+// transition reads a job, changes it and writes it with the outbox row of its
+// next step. When someone else changes the job meanwhile it begins anew, a few
+// times. change returns an error to leave the job as it is, which is returned.
+func (s *Service) transition(ctx context.Context, of ticket, change func(*Job) error) (Job, error) {
+	const tries = 4
+
+	var err error
+	for range tries {
+		var job Job
+
+		job, err = s.tryTransition(ctx, of, change)
+		if err == nil || !errs.Is(err, errs.Conflict) || job.ID != "" {
+			return job, err
+		}
+	}
+
+	return Job{}, errs.Wrap(err, errs.Unavailable, "move job %s: others keep changing it", of.Job)
+}
+
+// tryTransition is one try; a job that change refused comes back with the error.
+func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job) error) (Job, error) {
+	job, version, err := s.read(ctx, of)
+	if err != nil {
+		return Job{}, err
+	}
+
+	state, round := job.State, job.Round
+	if err := change(&job); err != nil {
+		return job, err
+	}
+
+	job.UpdatedAt = s.clock.Now()
+
+	changed, err := row(job, version)
+	if err != nil {
+		return Job{}, err
+	}
+
+	ops := []table.Op{table.Replace(changed)}
+
+	if job.State.Open() && (job.State != state || job.Round != round) {
+		next, err := nextStep(ctx, job, job.UpdatedAt)
+		if err != nil {
+			return Job{}, err
+		}
+
+		ops = append(ops, next)
+	}
+
+	if err := s.state.Write(ctx, ops...); err != nil {
+		return Job{}, errs.Context(err, "move job %s to %s", job.ID, job.State)
+	}
+
+	return job, nil
+}
+
+func ticketOf(job Job) ticket {
+	return ticket{Store: job.Store, User: job.User, Job: job.ID, Round: job.Round}
+}
+
+// nextStep gives the outbox row that brings an open job to its next worker.
+func nextStep(ctx context.Context, job Job, now time.Time) (table.Op, error) {
+	to := map[State]queue.Name{
+		Waiting: queue.Downloads, Downloaded: queue.Transcriptions, Transcribed: queue.Deliveries, Failed: queue.Deliveries,
+	}[job.State]
+
+	of := ticketOf(job)
+
+	return entry(ctx, of, to, of, now, string(job.State), strconv.Itoa(job.Round))
+}
+
+func entry(ctx context.Context, of ticket, to queue.Name, body any, now time.Time, cause ...string) (table.Op, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return table.Op{}, errs.Wrap(err, errs.Internal, "encode the message of job %s", of.Job)
+	}
+
+	user := strconv.FormatInt(of.User, 10)
+
+	return outbox.Op(outbox.Entry{
+		ID:        id.Derive(append([]string{of.Store, user, of.Job, string(to)}, cause...)...),
+		Store:     of.Store,
+		Queue:     to,
+		Body:      text,
+		Trace:     queue.TraceOf(ctx),
+		CreatedAt: now,
+	})
+}
