@@ -78,7 +78,7 @@ type Job struct {
 	Language  string    `json:"language"` // of the texts for the person
 	Source    Source    `json:"source"`
 	State     State     `json:"state"`
-	Round     int       `json:"round"` // how often it was begun: 1, and one more for each retry or rescue
+	Round     int       `json:"round"`            // how often it was begun: 1, and one more for each retry or rescue
 	Media     string    `json:"media,omitempty"`  // blob key of the file
 	SHA256    string    `json:"sha256,omitempty"` // of the file, hex
 	Result    *Summary  `json:"result,omitempty"`

@@ -1,0 +1,220 @@
+package transcript
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"github.com/lapak-id/lapak/shared/blob"
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// Deliverer brings results, apologies and files to people. A result takes the
+// place of the progress message: doing that twice looks like doing it once.
+type Deliverer struct {
+	step
+
+	bucket  blob.Bucket
+	scratch table.Table
+	clock   clock.Clock
+}
+
+// NewDeliverer makes the delivery step.
+func NewDeliverer(
+	jobs *Service, bucket blob.Bucket, scratch table.Table, now clock.Clock,
+	messenger Messenger, texts Texts, metrics *metric.Emitter,
+) *Deliverer {
+	return &Deliverer{
+		step:   step{jobs: jobs, messenger: messenger, texts: texts, metrics: metrics},
+		bucket: bucket, scratch: scratch, clock: now,
+	}
+}
+
+// Handle delivers what a message asks for: the outcome of a job, or a file of
+// its transcript.
+func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
+	var wish export
+	if err := json.Unmarshal(delivery.Body, &wish); err == nil && (wish.Format != "" || wish.Again) {
+		return d.send(ctx, wish, delivery)
+	}
+
+	of, err := decodeTicket(delivery)
+	if err != nil {
+		return err
+	}
+
+	job, err := d.jobs.Get(ctx, of.Store, of.User, of.Job)
+	if err != nil {
+		return err
+	}
+
+	if job.State == Failed {
+		return d.run(ctx, delivery, Failed, d.apologise)
+	}
+
+	return d.run(ctx, delivery, Transcribed, d.deliver)
+}
+
+func (d *Deliverer) deliver(ctx context.Context, job Job) (func(*Job), error) {
+	result, err := load(ctx, d.bucket, job.Result.Blob)
+	if err != nil {
+		return nil, err
+	}
+
+	progress, err := d.replaceProgress(ctx, job, d.texts.Result(job, result))
+	if err != nil {
+		return nil, err
+	}
+
+	d.metrics.Put("JobTime", float64(d.clock.Now().Sub(job.CreatedAt).Milliseconds()), metric.Milliseconds, nil)
+
+	return func(job *Job) { job.State, job.Progress = Delivered, progress }, nil
+}
+
+func (d *Deliverer) apologise(ctx context.Context, job Job) (func(*Job), error) {
+	progress, err := d.replaceProgress(ctx, job, d.texts.Failure(job))
+	if err != nil {
+		return nil, err
+	}
+
+	return func(job *Job) { job.State, job.Progress = Apologised, progress }, nil
+}
+
+// replaceProgress puts the outcome in the place of the progress message, or
+// says it anew where that message is gone, and gives the message's number. A
+// person who has blocked the bot counts as told: the history keeps the outcome.
+func (d *Deliverer) replaceProgress(ctx context.Context, job Job, text message.Text) (int, error) {
+	progress := job.Progress
+	err := d.messenger.Edit(ctx, addressOf(job), text)
+
+	if errs.Is(err, errs.NotFound) {
+		progress, err = d.messenger.Send(ctx, message.Address{Store: job.Store, Chat: job.Chat}, text)
+	}
+
+	if errs.Is(err, errs.Unauthorized) {
+		slog.InfoContext(ctx, "not delivered: the person has blocked the bot", "error", err)
+
+		return progress, nil
+	}
+
+	if err != nil {
+		return 0, fmt.Errorf("deliver job %s: %w", job.ID, err)
+	}
+
+	return progress, nil
+}
+
+// send sends a file of a transcript, or the result anew, once for each wish.
+func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delivery) error {
+	ctx = logging.With(ctx, logging.Store, wish.Store, logging.Job, wish.Job)
+
+	done, err := d.mark(wish.Store, delivery.Attrs[queue.AttrCause])
+	if err != nil {
+		return err
+	}
+
+	switch _, err := d.scratch.Get(ctx, done.Key); errs.CodeOf(err) {
+	case "":
+		slog.InfoContext(ctx, "skipped: sent already")
+
+		return nil
+	case errs.NotFound:
+	default:
+		return errs.Context(err, "look whether file of job %s was sent", wish.Job)
+	}
+
+	job, err := d.jobs.Get(ctx, wish.Store, wish.User, wish.Job)
+	if err != nil {
+		return err
+	}
+
+	if err := d.sendWish(ctx, job, wish); err != nil {
+		return err
+	}
+
+	if err := d.scratch.Write(ctx, table.Create(done)); err != nil && !errs.Is(err, errs.Conflict) {
+		// Sent it is; going back to the queue would send it again for sure.
+		slog.WarnContext(ctx, "sent, but not marked as sent", "error", err)
+	}
+
+	slog.InfoContext(ctx, "file sent", "format", wish.Format)
+
+	return nil
+}
+
+func (d *Deliverer) sendWish(ctx context.Context, job Job, wish export) error {
+	to := message.Address{Store: job.Store, Chat: job.Chat}
+
+	result, err := load(ctx, d.bucket, job.Result.Blob)
+	switch {
+	case errs.Is(err, errs.NotFound):
+		_, err = d.messenger.Send(ctx, to, d.texts.Gone(job))
+	case err != nil:
+	case wish.Again:
+		_, err = d.messenger.Send(ctx, to, d.texts.Result(job, result))
+	default:
+		err = d.sendFile(ctx, to, job, result, wish.Format)
+	}
+
+	if errs.Is(err, errs.Unauthorized) {
+		slog.InfoContext(ctx, "not sent: the person has blocked the bot", "error", err)
+
+		return nil
+	}
+
+	if err != nil {
+		return fmt.Errorf("send from job %s: %w", job.ID, err)
+	}
+
+	return nil
+}
+
+func (d *Deliverer) sendFile(ctx context.Context, to message.Address, job Job, result Transcript, format Format) error {
+	content, mimeType := []byte(result.Text+"\n"), "text/plain"
+
+	if format == SubRip {
+		var err error
+		if content, err = result.SRT(); err != nil {
+			return err
+		}
+
+		mimeType = "application/x-subrip"
+	}
+
+	name := job.Title()
+	if name == "" {
+		name = string(job.Source.Kind)
+	}
+
+	return d.messenger.SendDocument(ctx, to, name+"."+string(format), mimeType, bytes.NewReader(content),
+		d.texts.Caption(job, format))
+}
+
+// sentFor is how long a doubled message is recognised: longer than a queue
+// keeps one.
+const sentFor = CacheFor
+
+func (d *Deliverer) mark(store, cause string) (table.Row, error) {
+	tenant, err := table.TenantOf(store)
+	if err != nil {
+		return table.Row{}, err
+	}
+
+	if cause == "" {
+		return table.Row{}, errs.New(errs.Invalid, "deliver for store %s: the message names no cause", store)
+	}
+
+	return table.Row{
+		Key:     tenant.Partition("sent", cause).Key("mark"),
+		Body:    []byte(`{}`),
+		Expires: d.clock.Now().Add(sentFor),
+	}, nil
+}

@@ -1,0 +1,119 @@
+package transcript
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/blob"
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/queue"
+)
+
+// Downloader brings files from Telegram into the bucket, hashed on the way.
+type Downloader struct {
+	step
+
+	files  Files
+	bucket blob.Bucket
+	cache  *Cache
+}
+
+// NewDownloader makes the download step.
+func NewDownloader(
+	jobs *Service, files Files, bucket blob.Bucket, cache *Cache, messenger Messenger, texts Texts, metrics *metric.Emitter,
+) *Downloader {
+	return &Downloader{
+		step:  step{jobs: jobs, messenger: messenger, texts: texts, metrics: metrics},
+		files: files, bucket: bucket, cache: cache,
+	}
+}
+
+// Handle downloads the file of the job that a delivery names. A file that was
+// transcribed before goes straight on to the person.
+func (d *Downloader) Handle(ctx context.Context, delivery queue.Delivery) error {
+	return d.run(ctx, delivery, Waiting, d.download)
+}
+
+func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) {
+	content, size, err := d.files.Open(ctx, job.Store, job.Source.FileID)
+	if err != nil {
+		return nil, fmt.Errorf("open the file of job %s: %w", job.ID, err)
+	}
+	defer content.Close() //nolint:errcheck // it was read, nothing can be lost
+
+	key := mediaKey(job)
+	reading := &meter{
+		from: content, sum: sha256.New(), total: size, clock: d.jobs.clock, next: d.jobs.clock.Now().Add(progressEvery),
+		report: func(percent int) error { return d.progress(ctx, job, d.texts.Downloading(job, percent)) },
+	}
+
+	if _, err := d.bucket.Put(ctx, key, reading, blob.PutOptions{ContentType: "application/octet-stream"}); err != nil {
+		return nil, errs.Context(err, "download the file of job %s", job.ID)
+	}
+
+	if size >= 0 && reading.read != size {
+		return nil, errs.New(errs.Unavailable, "download the file of job %s: %d of %d bytes came", job.ID, reading.read, size)
+	}
+
+	sum := hex.EncodeToString(reading.sum.Sum(nil))
+	d.metrics.Put("DownloadedBytes", float64(reading.read), metric.Bytes, nil)
+
+	if known, ok := d.cache.Find(ctx, job.Store, sum); ok {
+		d.metrics.Put("CacheHits", 1, metric.Count, nil)
+
+		if err := d.bucket.Delete(ctx, key); err != nil {
+			return nil, errs.Context(err, "remove the second copy of a file, job %s", job.ID)
+		}
+
+		return func(job *Job) { job.State, job.SHA256, job.Result = Transcribed, sum, &known }, nil
+	}
+
+	return func(job *Job) { job.State, job.SHA256, job.Media = Downloaded, sum, key }, nil
+}
+
+// mediaKey says where the file of a job is kept until it is transcribed. Each
+// round has its own, so that a slow worker of an earlier round cannot remove
+// the file of a later one.
+func mediaKey(job Job) string {
+	return fmt.Sprintf("media/%s/%s/%d", job.Store, job.ID, job.Round)
+}
+
+// progressEvery is how often a progress message changes at most.
+const progressEvery = 3 * time.Second
+
+// meter hashes and counts what is read through it, and reports how far it is.
+type meter struct {
+	from   io.Reader
+	sum    hash.Hash
+	read   int64
+	total  int64 // -1: unknown
+	clock  clock.Clock
+	next   time.Time // the next report
+	report func(percent int) error
+}
+
+const hundred = 100
+
+// Read passes on from the source; an error of report ends the reading.
+func (m *meter) Read(into []byte) (int, error) {
+	count, err := m.from.Read(into)
+	m.read += int64(count)
+	m.sum.Write(into[:count])
+
+	if now := m.clock.Now(); m.total > 0 && !now.Before(m.next) {
+		m.next = now.Add(progressEvery)
+
+		if stop := m.report(int(m.read * hundred / m.total)); stop != nil {
+			return count, stop
+		}
+	}
+
+	return count, err //nolint:wrapcheck // io.EOF must stay what it is
+}

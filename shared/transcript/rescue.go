@@ -1,0 +1,132 @@
+package transcript
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+const (
+	// StandsStill is how long an open job may go without moving before a
+	// message of it must have been lost. It is longer than all tries of the
+	// longest step.
+	StandsStill = 30 * time.Minute
+	// maxRounds is how often a job is begun before it is given up.
+	maxRounds = 5
+)
+
+// Rescuer finds jobs that nothing works on any more: every message was lost,
+// or went to a dead-letter queue. Their person still waits.
+type Rescuer struct {
+	jobs    *Service
+	stores  *store.Registry
+	metrics *metric.Emitter
+}
+
+// NewRescuer makes a rescuer for all stores.
+func NewRescuer(jobs *Service, stores *store.Registry, metrics *metric.Emitter) *Rescuer {
+	return &Rescuer{jobs: jobs, stores: stores, metrics: metrics}
+}
+
+// Rescue sends each job that stands still to its worker again, or gives it up
+// after the last round, and counts them. One failure does not keep the others
+// back.
+func (r *Rescuer) Rescue(ctx context.Context) (int, error) {
+	stores, err := r.stores.List(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("rescue jobs: %w", err)
+	}
+
+	var (
+		rescued  int
+		failures []error
+	)
+
+	for _, of := range stores {
+		count, err := r.rescueStore(ctx, of.ID)
+		rescued += count
+		failures = append(failures, err)
+	}
+
+	r.metrics.Put("JobsRescued", float64(rescued), metric.Count, nil)
+
+	return rescued, errors.Join(failures...)
+}
+
+func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
+	tenant, err := table.TenantOf(id)
+	if err != nil {
+		return 0, err
+	}
+
+	ctx = logging.With(ctx, logging.Store, id)
+	waiting := openJobs(tenant)
+
+	page, err := r.jobs.state.Query(ctx, table.Query{
+		Partition: waiting,
+		Index:     true,
+		Before:    waiting.Key("since", sortable(r.jobs.clock.Now().Add(-StandsStill))).SK(),
+		Limit:     table.MaxPageRows, // the rest comes with the next minute
+	})
+	if err != nil {
+		return 0, errs.Context(err, "find the jobs of store %s that stand still", id)
+	}
+
+	var (
+		rescued  int
+		failures []error
+	)
+
+	for _, found := range page.Rows {
+		job, err := table.Decode[Job](found)
+		if err == nil {
+			err = r.rescue(logging.With(ctx, logging.Job, job.ID), job)
+		}
+
+		if err != nil {
+			failures = append(failures, err)
+
+			continue
+		}
+
+		rescued++
+	}
+
+	return rescued, errors.Join(failures...)
+}
+
+func (r *Rescuer) rescue(ctx context.Context, job Job) error {
+	of := ticketOf(job)
+	slog.WarnContext(ctx, "job stands still, sent on its way again", "state", job.State, "round", job.Round,
+		"since", job.UpdatedAt)
+
+	_, err := r.jobs.move(ctx, of, job.State, func(found *Job) {
+		found.Round++
+		if found.Round <= maxRounds {
+			return
+		}
+
+		switch found.State {
+		case Waiting, Downloaded:
+			found.State = Failed
+		case Transcribed:
+			found.State = Delivered // the history has it; telling has failed for hours
+		case Failed:
+			found.State = Apologised
+		case Delivered, Apologised, Cancelled:
+		}
+	})
+	if errs.Is(err, errs.Conflict) {
+		return nil // it moved on meanwhile
+	}
+
+	return err
+}

@@ -1,0 +1,200 @@
+package transcript
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/id"
+	"github.com/lapak-id/lapak/shared/logging"
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/queue"
+)
+
+// MaxAttempts is how often a step is tried before its job fails: the first
+// time and two more. The queues give a message away only after one more, so
+// that the step itself is the one to give up.
+const MaxAttempts = 3
+
+// Files opens the files that people have sent.
+type Files interface {
+	// Open streams a file and gives its size in bytes (-1: unknown). Invalid,
+	// with a sentence for the person, where Telegram will never give it.
+	Open(ctx context.Context, store, fileID string) (io.ReadCloser, int64, error)
+}
+
+// Messenger speaks to people.
+type Messenger interface {
+	// Edit changes a message; it is fine when the message says so already.
+	// NotFound where the message is gone, Unauthorized where the person does
+	// not want to hear from the bot.
+	Edit(ctx context.Context, to message.Address, text message.Text) error
+	// Send says something new and gives the message's number.
+	Send(ctx context.Context, to message.Address, text message.Text) (int, error)
+	// SendDocument sends a file under a name.
+	SendDocument(
+		ctx context.Context, to message.Address, name, mimeType string, content io.Reader, caption message.Text,
+	) error
+}
+
+// Texts puts a job into words of its person's language.
+type Texts interface {
+	Downloading(job Job, percent int) message.Text
+	Transcribing(job Job) message.Text
+	Result(job Job, result Transcript) message.Text
+	Failure(job Job) message.Text
+	Caption(job Job, format Format) message.Text
+	Gone(job Job) message.Text
+}
+
+// step is what the workers have in common.
+type step struct {
+	jobs      *Service
+	messenger Messenger
+	texts     Texts
+	metrics   *metric.Emitter
+}
+
+// superseded stops work on a job that has moved on without this worker.
+func superseded(job Job) error {
+	return errs.New(errs.Conflict, "job %s is %s in round %d: this work is not wanted any more", job.ID, job.State, job.Round)
+}
+
+// run does one step of the job that a delivery names. Deliveries that are
+// late, doubled or cancelled end here without any work. do gives the change
+// that its work makes to the job. What cannot succeed fails the job, so that
+// its person is told; anything else goes back to the queue.
+func (s step) run(
+	ctx context.Context, delivery queue.Delivery, want State, do func(context.Context, Job) (func(*Job), error),
+) error {
+	of, err := decodeTicket(delivery)
+	if err != nil {
+		return err
+	}
+
+	ctx = logging.With(ctx, logging.Store, of.Store, logging.Job, of.Job)
+	started := s.jobs.clock.Now()
+
+	job, err := s.jobs.current(ctx, of, want)
+	if errs.Is(err, errs.Conflict) {
+		slog.InfoContext(ctx, "skipped: the job has moved on", "step", want, "attempt", delivery.Attempt)
+
+		return nil
+	}
+
+	if err != nil {
+		return err
+	}
+
+	change, err := do(ctx, job)
+	if err == nil {
+		job, err = s.jobs.move(ctx, of, want, change)
+	}
+
+	switch {
+	case err == nil:
+		s.finished(ctx, job, want, started)
+
+		return nil
+	case errs.Is(err, errs.Conflict):
+		slog.InfoContext(ctx, "dropped: the job has moved on meanwhile", "step", want)
+
+		return nil
+	case errs.Retryable(err) && delivery.Attempt < MaxAttempts:
+		slog.WarnContext(ctx, "step failed, will be tried again", "step", want, "attempt", delivery.Attempt, "error", err)
+
+		return err
+	default:
+		return s.fail(ctx, of, want, err)
+	}
+}
+
+func (s step) finished(ctx context.Context, job Job, from State, started time.Time) {
+	took := s.jobs.clock.Now().Sub(started)
+	slog.InfoContext(ctx, "step done", "step", from, "state", job.State, "took_ms", took.Milliseconds(),
+		"since_start_ms", job.UpdatedAt.Sub(job.CreatedAt).Milliseconds())
+	s.metrics.Put("StepTime", float64(took.Milliseconds()), metric.Milliseconds, metric.Dimensions{"Step": string(from)})
+}
+
+// fail gives the job up, with what its person is told.
+func (s step) fail(ctx context.Context, of ticket, want State, cause error) error {
+	reference := id.Reference(of.Store, of.Job, strconv.Itoa(of.Round))
+	slog.ErrorContext(logging.With(ctx, logging.Ref, reference), "job failed", "step", want, "error", cause)
+	s.metrics.Put("JobsFailed", 1, metric.Count, metric.Dimensions{"Step": string(want)})
+
+	_, err := s.jobs.move(ctx, of, want, func(job *Job) {
+		job.State = Failed
+		job.Reference = reference
+		job.Reason, job.Args, _ = errs.Sentence(cause)
+	})
+	if errs.Is(err, errs.Conflict) {
+		return nil
+	}
+
+	return err
+}
+
+// progress edits the person's progress message, unless the job has moved on
+// and shows something better. Conflict then; a message that cannot be edited
+// is worth a log line only.
+func (s step) progress(ctx context.Context, job Job, text message.Text) error {
+	if _, err := s.jobs.current(ctx, ticketOf(job), job.State); errs.Is(err, errs.Conflict) {
+		return err
+	}
+
+	if job.Progress == 0 {
+		return nil
+	}
+
+	if err := s.messenger.Edit(ctx, addressOf(job), text); err != nil {
+		slog.InfoContext(ctx, "progress not shown", "error", err)
+	}
+
+	return nil
+}
+
+func addressOf(job Job) message.Address {
+	return message.Address{Store: job.Store, Chat: job.Chat, Message: job.Progress}
+}
+
+// current reads the job of a ticket; Conflict where it is not in the wanted
+// state of the ticket's round.
+func (s *Service) current(ctx context.Context, of ticket, want State) (Job, error) {
+	job, _, err := s.read(ctx, of)
+	if err != nil {
+		return Job{}, err
+	}
+
+	if job.State != want || job.Round != of.Round {
+		return job, superseded(job)
+	}
+
+	return job, nil
+}
+
+// move changes the job of a ticket if it still is in the wanted state.
+func (s *Service) move(ctx context.Context, of ticket, want State, change func(*Job)) (Job, error) {
+	return s.transition(ctx, of, func(job *Job) error {
+		if job.State != want || job.Round != of.Round {
+			return superseded(*job)
+		}
+
+		change(job)
+
+		return nil
+	})
+}
+
+func decodeTicket(delivery queue.Delivery) (ticket, error) {
+	var of ticket
+	if err := json.Unmarshal(delivery.Body, &of); err != nil || of.Job == "" || of.Store == "" {
+		return ticket{}, errs.Wrap(err, errs.Invalid, "message %s names no job (a redrive of old messages?)", delivery.ID)
+	}
+
+	return of, nil
+}
