@@ -8,13 +8,19 @@ package blob
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"github.com/lapak-id/lapak/shared/errs"
 )
 
 // Limits that S3 sets and every adapter enforces.
 const (
 	MaxKeyBytes = 1024
 	MaxPageKeys = 1000
+
+	MaxMetadataBytes = 2 << 10 // names and values together
 )
 
 // Object describes a stored file.
@@ -64,4 +70,61 @@ type Bucket interface {
 	// List gives up to limit objects whose keys begin with prefix, after the
 	// cursor of the page before.
 	List(ctx context.Context, prefix, cursor string, limit int) (Page, error)
+}
+
+// ValidateKey checks what every adapter must refuse before it asks for a key.
+func ValidateKey(key string) error {
+	if key == "" || len(key) > MaxKeyBytes || !utf8.ValidString(key) || strings.ContainsRune(key, 0) {
+		return errs.New(errs.Invalid, "blob key %q: use 1 to %d bytes of UTF-8", key, MaxKeyBytes)
+	}
+
+	return nil
+}
+
+// Validate checks what every adapter must refuse before it stores.
+func (o PutOptions) Validate() error {
+	size := 0
+
+	for name, value := range o.Metadata {
+		size += len(name) + len(value)
+
+		if name == "" || strings.ToLower(name) != name || !printable(name) || !printable(value) {
+			return errs.New(errs.Invalid, "blob metadata %q: use a lower-case name and printable ASCII", name)
+		}
+	}
+
+	if size > MaxMetadataBytes {
+		return errs.New(errs.Invalid, "blob metadata of %d bytes: at most %d go", size, MaxMetadataBytes)
+	}
+
+	if !printable(o.ContentType) {
+		return errs.New(errs.Invalid, "blob content type %q: use printable ASCII", o.ContentType)
+	}
+
+	return nil
+}
+
+// printable reports whether text can travel in an HTTP header as it is.
+func printable(text string) bool {
+	outside := func(r rune) bool { return r < ' ' || r > '~' }
+
+	return strings.IndexFunc(text, outside) < 0 && strings.TrimSpace(text) == text
+}
+
+// Validate checks what every adapter must refuse before it asks.
+func (r Range) Validate() error {
+	if r.Offset < 0 || r.Length < 0 {
+		return errs.New(errs.Invalid, "blob range of %d bytes from %d: neither may be negative", r.Length, r.Offset)
+	}
+
+	return nil
+}
+
+// ValidateList checks what every adapter must refuse before it lists.
+func ValidateList(limit int) error {
+	if limit < 1 || limit > MaxPageKeys {
+		return errs.New(errs.Invalid, "list %d blobs: use 1 to %d", limit, MaxPageKeys)
+	}
+
+	return nil
 }

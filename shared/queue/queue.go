@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lapak-id/lapak/shared/errs"
 )
@@ -66,9 +67,12 @@ type Receiver interface {
 	// Receive gives up to most messages, waiting up to wait for the first.
 	// They stay hidden for the queue's visibility timeout.
 	Receive(ctx context.Context, most int, wait time.Duration) ([]Delivery, error)
-	// Delete ends a delivery. Deleting again is fine.
+	// Delete ends a delivery. Deleting again is fine. A delivery whose
+	// visibility has run out may be left in place, and come again: a FIFO
+	// queue says so with Conflict.
 	Delete(ctx context.Context, delivery Delivery) error
-	// Extend hides a delivery for so long from now; zero shows it at once.
+	// Extend hides a delivery for so long from now, whole seconds; zero shows
+	// it at once. Conflict where it is no longer in flight.
 	Extend(ctx context.Context, delivery Delivery, visibility time.Duration) error
 	// Depth counts the messages that wait, those in flight not included; it
 	// may lag behind.
@@ -116,42 +120,107 @@ const (
 // says whether the queue is FIFO.
 func Validate(messages []Message, ordered bool) error {
 	for _, message := range messages {
-		size := len(message.Body)
-		for name, value := range message.Attrs {
-			size += len(name) + len(value) + len("String")
-		}
-
 		switch {
 		case len(message.Body) == 0:
 			return errs.New(errs.Invalid, "send a message: its body is empty")
-		case size > MaxMessageBytes:
-			return errs.New(errs.Invalid, "send a message of %d bytes: at most %d go", size, MaxMessageBytes)
+		case message.Size() > MaxMessageBytes:
+			return errs.New(errs.Invalid, "send a message of %d bytes: at most %d go", message.Size(), MaxMessageBytes)
 		case message.Delay < 0 || message.Delay > MaxDelay:
 			return errs.New(errs.Invalid, "send a message with delay %s: use 0 to %s", message.Delay, MaxDelay)
 		case ordered && (message.Group == "" || message.Dedup == "" || message.Delay != 0):
 			return errs.New(errs.Invalid, "send to a FIFO queue: group and dedup are needed, delay is not possible")
 		case !ordered && message.Dedup != "":
 			return errs.New(errs.Invalid, "send to a standard queue: it does not know dedup")
-		case strings.ContainsRune(string(message.Body), 0):
-			return errs.New(errs.Invalid, "send a message: the body holds a NUL, which SQS does not carry")
+		case !carried(string(message.Body)):
+			return errs.New(errs.Invalid, "send a message: SQS does not carry a character of the body, or it is not UTF-8")
+		case !label(message.Group) || !label(message.Dedup):
+			return errs.New(errs.Invalid, "send a message of group %q and dedup %q: use at most %d letters, digits and marks",
+				message.Group, message.Dedup, maxLabel)
+		}
+
+		if err := message.Attrs.validate(); err != nil {
+			return err
 		}
 	}
 
 	return nil
 }
 
-// traceKey is the context key of the trace header.
-type traceKey struct{}
+const (
+	maxAttrs = 10  // attributes of one message
+	maxLabel = 128 // characters of a group or a dedup id
+)
 
-// WithTrace remembers the X-Ray trace header of the message or request being
-// worked on, so that what follows from it carries the same one.
-func WithTrace(ctx context.Context, header string) context.Context {
-	return context.WithValue(ctx, traceKey{}, header)
+func (a Attrs) validate() error {
+	if len(a) > maxAttrs {
+		return errs.New(errs.Invalid, "send a message with %d attributes: at most %d go", len(a), maxAttrs)
+	}
+
+	for name, value := range a {
+		if name == "" || value == "" || !carried(value) {
+			return errs.New(errs.Invalid, "send a message with attribute %q: SQS carries neither an empty name or value "+
+				"nor every character", name)
+		}
+	}
+
+	return nil
 }
 
-// TraceOf gives the trace header that WithTrace has put into the context.
-func TraceOf(ctx context.Context) string {
-	header, _ := ctx.Value(traceKey{}).(string)
+// carried reports whether SQS takes the text: UTF-8 of the characters of XML.
+func carried(text string) bool {
+	for _, r := range text {
+		control := r < ' ' && r != '\t' && r != '\n' && r != '\r'
+		if control || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
 
-	return header
+	return utf8.ValidString(text)
+}
+
+// label reports whether the text can be a group or a dedup id: at most 128
+// visible ASCII characters.
+func label(text string) bool {
+	visible := func(r rune) bool { return r > ' ' && r <= '~' }
+
+	return len(text) <= maxLabel && strings.IndexFunc(text, func(r rune) bool { return !visible(r) }) < 0
+}
+
+// Size counts the bytes that the limits count: the body and the attributes.
+func (m Message) Size() int {
+	size := len(m.Body)
+	for name, value := range m.Attrs {
+		size += len(name) + len(value) + len("String")
+	}
+
+	return size
+}
+
+// Seconds gives a duration in the whole seconds that SQS takes, rounded up so
+// that nothing is shown early.
+func Seconds(d time.Duration) int32 {
+	return int32((d + time.Second - 1) / time.Second) //nolint:gosec // at most MaxVisibility, checked before
+}
+
+// Batches cuts messages, in their order, into batches that go in one call: at
+// most MaxBatch messages and MaxMessageBytes together.
+func Batches(messages []Message) [][]Message {
+	var batches [][]Message
+
+	start, size := 0, 0
+
+	for at, message := range messages {
+		if at > start && (at-start == MaxBatch || size+message.Size() > MaxMessageBytes) {
+			batches = append(batches, messages[start:at])
+			start, size = at, 0
+		}
+
+		size += message.Size()
+	}
+
+	if start < len(messages) {
+		batches = append(batches, messages[start:])
+	}
+
+	return batches
 }

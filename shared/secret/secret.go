@@ -11,7 +11,9 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"log/slog"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lapak-id/lapak/shared/errs"
 )
@@ -102,4 +104,45 @@ func (s Secret) Rotated(value Value) Secret {
 	}
 
 	return Secret{Current: value, Previous: s.Current}
+}
+
+// maxStoredBytes is what a standard parameter of SSM holds.
+const maxStoredBytes = 4 << 10
+
+// name is what both a vault and SSM take as a path.
+var name = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,9}$`)
+
+// ValidateName checks what every adapter must refuse before it asks: a path of
+// 1 to 10 steps of letters, digits, dots, hyphens and underscores.
+func ValidateName(path string) error {
+	const longest = 512
+
+	if len(path) > longest || !name.MatchString(path) {
+		return errs.New(errs.Invalid, "secret %q: use up to 10 steps of letters, digits, '.', '-' and '_'", path)
+	}
+
+	return nil
+}
+
+// Validate checks what every adapter must refuse to store. The error never
+// holds the value.
+func (s Secret) Validate() error {
+	text, err := s.Marshal()
+	if err != nil {
+		return err
+	}
+
+	switch {
+	case s.Current == "":
+		return errs.New(errs.Invalid, "a secret may not be empty")
+	case !utf8.ValidString(s.Current.Reveal()):
+		return errs.New(errs.Invalid, "a secret must be UTF-8 text")
+	case len(text) > maxStoredBytes:
+		return errs.New(errs.Invalid, "a secret with the one before it takes %d bytes: at most %d go",
+			len(text), maxStoredBytes)
+	case strings.Contains(text, "{{"):
+		return errs.New(errs.Invalid, `a secret may not hold "{{": SSM takes it for a reference`)
+	}
+
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/lapak-id/lapak/shared/errs"
 )
@@ -24,7 +25,6 @@ const (
 	MaxPageBytes  = 1 << 20   // rows of one Page
 	MaxPageRows   = 1000      // rows that one Query may ask for
 	MaxKeyBytes   = 1024      // a sort key
-
 )
 
 // Row is one row. Body is JSON text. Counters are whole numbers that Add moves
@@ -217,8 +217,8 @@ func Validate(ops []Op) error {
 
 	for _, op := range ops {
 		key := op.Row.Key
-		if key.pk == "" || key.sk == "" || len(key.sk) > MaxKeyBytes {
-			return errs.New(errs.Invalid, "write %q: the key is empty or over %d bytes", key, MaxKeyBytes)
+		if err := op.validate(); err != nil {
+			return err
 		}
 
 		if seen[key] {
@@ -226,13 +226,7 @@ func Validate(ops []Op) error {
 		}
 
 		seen[key] = true
-
-		size := op.Row.Size()
-		if size > MaxRowBytes {
-			return errs.New(errs.Invalid, "write %s: %d bytes are over the %d of a row", key, size, MaxRowBytes)
-		}
-
-		total += size
+		total += op.size()
 	}
 
 	if total > MaxWriteBytes {
@@ -241,6 +235,48 @@ func Validate(ops []Op) error {
 
 	return nil
 }
+
+// Validate checks what every adapter must refuse before it asks for the key.
+func (k Key) Validate() error {
+	if k.pk == "" || k.sk == "" || len(k.pk) > maxPartitionKeyBytes || len(k.sk) > MaxKeyBytes {
+		return errs.New(errs.Invalid, "key %q: a part is empty or over %d and %d bytes",
+			k, maxPartitionKeyBytes, MaxKeyBytes)
+	}
+
+	return nil
+}
+
+func (o Op) validate() error {
+	key := o.Row.Key
+	if err := key.Validate(); err != nil {
+		return err
+	}
+
+	if !o.Row.Index.IsZero() {
+		if err := o.Row.Index.Validate(); err != nil {
+			return errs.Context(err, "write %s: its place in the index", key)
+		}
+	}
+
+	size := o.size()
+
+	switch {
+	case size > MaxRowBytes:
+		return errs.New(errs.Invalid, "write %s: %d bytes are over the %d of a row", key, size, MaxRowBytes)
+	case !utf8.Valid(o.Row.Body):
+		return errs.New(errs.Invalid, "write %s: the body is not UTF-8 text", key)
+	case o.Kind == OpAdd && (o.Counter == "" || o.Min > o.Max):
+		return errs.New(errs.Invalid, "write %s: add to counter %q within %d to %d: name it and give low before high",
+			key, o.Counter, o.Min, o.Max)
+	case o.Kind < OpCreate || o.Kind > OpCheck:
+		return errs.New(errs.Invalid, "write %s: there is no operation %d", key, o.Kind)
+	}
+
+	return nil
+}
+
+// size counts what the operation sends: an Add brings its counter.
+func (o Op) size() int { return o.Row.Size() + len(o.Counter) }
 
 // rowOverhead is what the names and the number attributes of a row add, taken
 // high so that a row that passes here passes in DynamoDB.

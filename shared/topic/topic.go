@@ -6,6 +6,8 @@ package topic
 
 import (
 	"context"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/lapak-id/lapak/shared/errs"
 )
@@ -31,9 +33,26 @@ type Publisher interface {
 func Validate(note Note) error {
 	const longestSubject = 100
 
-	if len(note.Body) == 0 || len(note.Body) > MaxNoteBytes || len(note.Subject) > longestSubject {
-		return errs.New(errs.Invalid, "publish %d bytes under a subject of %d: use 1 to %d and at most %d",
-			len(note.Body), len(note.Subject), MaxNoteBytes, longestSubject)
+	size := len(note.Body)
+	for name, value := range note.Attrs {
+		size += len(name) + len(value) + len("String")
+
+		if name == "" || value == "" {
+			return errs.New(errs.Invalid, "publish a note with attribute %q: neither name nor value may be empty", name)
+		}
+	}
+
+	outside := func(r rune) bool { return r < ' ' || r > '~' }
+
+	switch {
+	case len(note.Body) == 0 || size > MaxNoteBytes:
+		return errs.New(errs.Invalid, "publish a note of %d bytes: use 1 to %d", size, MaxNoteBytes)
+	case !utf8.Valid(note.Body):
+		return errs.New(errs.Invalid, "publish a note: its body is not UTF-8 text")
+	case len(note.Subject) > longestSubject || strings.IndexFunc(note.Subject, outside) >= 0 ||
+		strings.HasPrefix(note.Subject, " "):
+		return errs.New(errs.Invalid, "publish under subject %q: use a line of at most %d ASCII characters",
+			note.Subject, longestSubject)
 	}
 
 	return nil
