@@ -1,0 +1,36 @@
+// Package trace provides X-Ray traces. It is the only one that knows the
+// X-Ray SDK, which is in maintenance mode, and only workers link it: where a
+// cold start is felt (webhook) Lambda's own tracing has to do.
+package trace
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-xray-sdk-go/instrumentation/awsv2"
+	"github.com/aws/aws-xray-sdk-go/strategy/ctxmissing"
+	"github.com/aws/aws-xray-sdk-go/xray"
+	"github.com/aws/aws-xray-sdk-go/xraylog"
+
+	"github.com/lapak-id/lapak/shared/errs"
+)
+
+// Start makes every AWS call of config a subsegment. A function that runs
+// where there is no trace works as well without.
+func Start(config *aws.Config) error {
+	xray.SetLogger(xraylog.NullLogger)
+
+	err := xray.Configure(xray.Config{ContextMissingStrategy: ctxmissing.NewDefaultIgnoreErrorStrategy()})
+	if err != nil {
+		return errs.Wrap(err, errs.Internal, "configure X-Ray")
+	}
+
+	awsv2.AWSV2Instrumentor(&config.APIOptions)
+
+	return nil
+}
+
+// Step runs do as a named subsegment.
+func Step(ctx context.Context, name string, do func(context.Context) error) error {
+	return xray.Capture(ctx, name, do) //nolint:wrapcheck // the error is do's own
+}

@@ -1,0 +1,207 @@
+// Package webhook provides the door for Telegram's updates: it proves where an
+// update comes from, answers what may not wait, and hands everything else to
+// the updates queue in one call. It decodes no more of an update than that.
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+const (
+	// MaxBody is the largest update taken, in bytes: what SQS carries, less
+	// what travels beside it. Telegram's own are far smaller.
+	MaxBody = queue.MaxMessageBytes - 4<<10
+	// patience bounds the call behind an answer. Telegram itself waits longer
+	// and would send the update again.
+	patience = 5 * time.Second
+)
+
+// Request is a webhook call as the HTTP API hands it over.
+type Request struct {
+	Store  string // from the path
+	Secret string // header X-Telegram-Bot-Api-Secret-Token
+	// Source is the address that connected to the HTTP API. It is never taken
+	// from X-Forwarded-For, which anybody can write.
+	Source string
+	Body   []byte
+}
+
+// Response is the answer: a status, and a JSON body.
+type Response struct {
+	Status int
+	Body   []byte
+}
+
+// Urgent answers updates that may not wait in a queue. It gives the call that
+// Telegram is to make, or false where the update is not of this kind.
+type Urgent func(kind string, content []byte) (reply any, urgent bool)
+
+// Options say what a handler works with.
+type Options struct {
+	Vault   secret.Vault
+	Updates queue.Sender // FIFO
+	Urgent  Urgent
+	// OnlyTelegram refuses calls that do not come from Telegram's networks.
+	// The secret is the control; this is a second wall.
+	OnlyTelegram bool
+}
+
+// Handler answers webhook calls.
+type Handler struct{ Options }
+
+// New makes a handler.
+func New(options Options) *Handler { return &Handler{options} }
+
+// Serve answers one call. Telegram sends an update again after any answer
+// that is not 2xx, so that only what may work later gets one:
+//
+//	200  taken, or it never can be: oversized, malformed, no update
+//	401  no store, or not its secret: it may be a rotation in progress
+//	403  not from Telegram's networks, where that is asked for
+//	503  the secret or the queue is out of reach for now
+func (h *Handler) Serve(ctx context.Context, request Request) Response {
+	ctx, cancel := context.WithTimeout(logging.With(ctx, logging.Store, request.Store), patience)
+	defer cancel()
+
+	if h.OnlyTelegram && !fromTelegram(request.Source) {
+		slog.WarnContext(ctx, "refused: not from Telegram's networks", "source", request.Source)
+
+		return answer(http.StatusForbidden, "not from Telegram")
+	}
+
+	switch err := h.authenticate(ctx, request); errs.CodeOf(err) {
+	case "":
+	case errs.Unauthorized:
+		slog.WarnContext(ctx, "refused: unknown store or wrong secret", "source", request.Source)
+
+		return answer(http.StatusUnauthorized, "unknown store or wrong secret")
+	default:
+		slog.ErrorContext(ctx, "webhook secret out of reach", "error", err)
+
+		return answer(http.StatusServiceUnavailable, "try again")
+	}
+
+	return h.accept(ctx, request)
+}
+
+// authenticate returns Unauthorized for an unknown store as for a wrong
+// secret, so that nobody learns which stores there are.
+func (h *Handler) authenticate(ctx context.Context, request Request) error {
+	if _, err := table.TenantOf(request.Store); err != nil {
+		return errs.Wrap(err, errs.Unauthorized, "authenticate a webhook call")
+	}
+
+	known, err := h.Vault.Get(ctx, store.WebhookSecretName(request.Store))
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return errs.Context(err, "authenticate a webhook call")
+	}
+
+	// An unknown store has an empty secret, which takes as long and accepts nothing.
+	if !known.Accepts(request.Secret) {
+		return errs.New(errs.Unauthorized, "authenticate a webhook call: wrong secret")
+	}
+
+	return nil
+}
+
+// accept takes the update of a call that has proved itself.
+func (h *Handler) accept(ctx context.Context, request Request) Response {
+	if len(request.Body) > MaxBody {
+		slog.ErrorContext(ctx, "update dropped: too large", "bytes", len(request.Body))
+
+		return answer(http.StatusOK, "dropped: too large")
+	}
+
+	update, err := parse(request.Body)
+	if err != nil {
+		slog.ErrorContext(ctx, "update dropped: not an update", "error", err, "bytes", len(request.Body))
+
+		return answer(http.StatusOK, "dropped: not an update")
+	}
+
+	ctx = logging.With(ctx, logging.Update, update.id)
+
+	if reply, urgent := h.Urgent(update.kind, update.content); urgent {
+		return h.reply(ctx, update, reply)
+	}
+
+	number := strconv.FormatInt(update.id, 10)
+	message := queue.Message{
+		Body:  request.Body,
+		Group: request.Store + ":" + strconv.FormatInt(update.chat, 10),
+		Dedup: request.Store + ":" + number,
+		Attrs: queue.Attrs{queue.AttrStore: request.Store, queue.AttrCause: number},
+		Trace: queue.TraceOf(ctx),
+	}
+
+	switch err := h.Updates.Send(ctx, message); {
+	case err == nil:
+		slog.InfoContext(ctx, "update queued", "kind", update.kind)
+
+		return answer(http.StatusOK, "")
+	case errs.Is(err, errs.Invalid):
+		slog.ErrorContext(ctx, "update dropped: the queue never takes it", "error", err)
+
+		return answer(http.StatusOK, "dropped: not to be queued")
+	default:
+		slog.ErrorContext(ctx, "update not queued, Telegram will send it again", "error", err)
+
+		return answer(http.StatusServiceUnavailable, "try again")
+	}
+}
+
+func (h *Handler) reply(ctx context.Context, update update, reply any) Response {
+	body, err := json.Marshal(reply)
+	if err != nil {
+		slog.ErrorContext(ctx, "answer not encoded", "kind", update.kind, "error", err)
+
+		return answer(http.StatusServiceUnavailable, "try again")
+	}
+
+	slog.InfoContext(ctx, "update answered at once", "kind", update.kind)
+
+	return Response{Status: http.StatusOK, Body: body}
+}
+
+func answer(status int, description string) Response {
+	if description == "" {
+		return Response{Status: status, Body: []byte(`{}`)}
+	}
+
+	return Response{Status: status, Body: []byte(`{"description":` + strconv.Quote(description) + `}`)}
+}
+
+// telegramNetworks are where webhook calls come from:
+// https://core.telegram.org/bots/webhooks#the-short-version
+var telegramNetworks = []netip.Prefix{
+	netip.MustParsePrefix("149.154.160.0/20"),
+	netip.MustParsePrefix("91.108.4.0/22"),
+}
+
+func fromTelegram(source string) bool {
+	address, err := netip.ParseAddr(source)
+	if err != nil {
+		return false
+	}
+
+	for _, network := range telegramNetworks {
+		if network.Contains(address.Unmap()) {
+			return true
+		}
+	}
+
+	return false
+}
