@@ -107,21 +107,15 @@ func (r *Registry) Save(ctx context.Context, changed Store) error {
 		return err
 	}
 
-	row := table.Row{Key: register().Key("store", changed.ID), Body: body}
-	op := table.Create(row)
+	key := register().Key("store", changed.ID)
 
-	current, err := r.state.Get(ctx, row.Key)
-
-	switch errs.CodeOf(err) {
-	case "":
-		row.Version = current.Version
-		op = table.Replace(row)
-	case errs.NotFound:
-	default:
+	current, err := r.state.Get(ctx, key)
+	if err != nil && !errs.Is(err, errs.NotFound) {
 		return errs.Context(err, "save store %s", changed.ID)
 	}
 
-	if err := r.state.Write(ctx, op); err != nil {
+	put := table.Put(table.Row{Key: key, Version: current.Version, Body: body})
+	if err := r.state.Write(ctx, put); err != nil {
 		return errs.Context(err, "save store %s", changed.ID)
 	}
 
