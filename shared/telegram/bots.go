@@ -1,0 +1,123 @@
+package telegram
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/store"
+)
+
+// Bots speaks for every store: it finds the client of a store's bot by the
+// token in the vault. It is safe for concurrent use.
+type Bots struct {
+	vault  secret.Vault
+	http   *http.Client
+	apiURL string
+
+	mu      sync.Mutex
+	clients map[string]known
+}
+
+// known is a client with the token it was made for.
+type known struct {
+	token  secret.Value
+	client *Client
+}
+
+// NewBots makes the bots of all stores on the Bot API server at apiURL.
+func NewBots(vault secret.Vault, apiURL string) *Bots {
+	return &Bots{vault: vault, http: newHTTPClient(), apiURL: apiURL, clients: map[string]known{}}
+}
+
+// Client gives the client of a store's bot. A token that was rotated counts as
+// soon as the vault gives it. NotFound where the store has no token.
+func (b *Bots) Client(ctx context.Context, of string) (*Client, error) {
+	token, err := b.vault.Get(ctx, store.TokenName(of))
+	if err != nil {
+		return nil, errs.Context(err, "find the bot of store %s (was it added by infra/ctl store add?)", of)
+	}
+
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if found, ok := b.clients[of]; ok && found.token == token.Current {
+		return found.client, nil
+	}
+
+	client, err := newClient(b.http, b.apiURL, token.Current)
+	if err != nil {
+		return nil, errs.Context(err, "make the bot of store %s", of)
+	}
+
+	b.clients[of] = known{token: token.Current, client: client}
+
+	return client, nil
+}
+
+// Send says something new and gives the message's number.
+func (b *Bots) Send(ctx context.Context, to message.Address, text message.Text) (int, error) {
+	client, err := b.Client(ctx, to.Store)
+	if err != nil {
+		return 0, err
+	}
+
+	return client.Send(ctx, to.Chat, text)
+}
+
+// Edit changes a message; it is fine when the message says so already.
+func (b *Bots) Edit(ctx context.Context, to message.Address, text message.Text) error {
+	client, err := b.Client(ctx, to.Store)
+	if err != nil {
+		return err
+	}
+
+	return client.Edit(ctx, to.Chat, to.Message, text)
+}
+
+// Delete removes a message; it is fine when it is gone already.
+func (b *Bots) Delete(ctx context.Context, which message.Address) error {
+	client, err := b.Client(ctx, which.Store)
+	if err != nil {
+		return err
+	}
+
+	return client.Delete(ctx, which.Chat, which.Message)
+}
+
+// Answer ends the waiting of a tapped button of a store's bot.
+func (b *Bots) Answer(ctx context.Context, of, query, toast string) error {
+	client, err := b.Client(ctx, of)
+	if err != nil {
+		return err
+	}
+
+	return client.Answer(ctx, query, toast)
+}
+
+// SendDocument sends a file under a name. Telegram tells the type from the
+// name, so the MIME type that a messenger is given has no place here.
+func (b *Bots) SendDocument(
+	ctx context.Context, to message.Address, name, _ string, content io.Reader, caption message.Text,
+) error {
+	client, err := b.Client(ctx, to.Store)
+	if err != nil {
+		return err
+	}
+
+	return client.SendDocument(ctx, to.Chat, name, content, caption)
+}
+
+// Open streams a file that a person has sent to a store's bot.
+func (b *Bots) Open(ctx context.Context, of, fileID string) (io.ReadCloser, int64, error) {
+	client, err := b.Client(ctx, of)
+	if err != nil {
+		return nil, 0, err
+	}
+
+	return client.Open(ctx, fileID)
+}
