@@ -26,11 +26,11 @@ const (
 // Object describes a stored file.
 type Object struct {
 	Key         string
-	Size        int64 // bytes
-	ContentType string
+	Size        int64  // bytes of the whole object
+	ContentType string // empty in what List gives
 	ETag        string
-	Modified    time.Time
-	Metadata    map[string]string // lower-case names
+	Modified    time.Time         // zero in what Put gives: S3 does not say
+	Metadata    map[string]string // lower-case names; nil in what List gives
 }
 
 // PutOptions describe what is stored.
@@ -58,7 +58,8 @@ type Page struct {
 type Bucket interface {
 	// Put streams r into key in bounded memory and gives what was stored. The
 	// object appears whole when r has ended, and not at all when r or the
-	// store fails; r's own error comes back wrapped.
+	// store fails; r's own error comes back wrapped. Conflict under IfAbsent
+	// may come from an earlier try of the same call whose answer was lost.
 	Put(ctx context.Context, key string, r io.Reader, options PutOptions) (Object, error)
 	// Get streams an object out. The caller closes it. NotFound where there is
 	// none, Invalid for a range that starts behind its end.

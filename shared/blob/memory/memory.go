@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/clock"
@@ -113,6 +114,7 @@ func (b *Bucket) keep(key string, content []byte, options blob.PutOptions) (blob
 	}
 
 	b.objects[key] = stored{object: object, content: content}
+	object.Modified = time.Time{} // S3 does not tell
 
 	return described(object), nil
 }
