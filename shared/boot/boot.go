@@ -98,10 +98,6 @@ func newBase(ctx context.Context) (Base, error) {
 	return base, nil
 }
 
-// CustomEndpoint reports whether AWS is reached at an address of the
-// operator's, where buckets have no host names of their own.
-func (b Base) CustomEndpoint() bool { return b.AWS.BaseEndpoint != nil }
-
 // invoker gives each invocation its ids for logs, its trace, and a deadline
 // that leaves time for last words.
 type invoker struct{ next lambda.Handler }

@@ -1,0 +1,49 @@
+// Command alert tells owners what came through the alerts topic, in their own
+// bots.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/lapak-id/lapak/shared/alert"
+	"github.com/lapak-id/lapak/shared/boot"
+	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/trace"
+)
+
+type settings struct {
+	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
+	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
+	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+}
+
+func main() {
+	boot.Run(func(base boot.Base, settings settings) (any, error) {
+		if err := trace.Start(&base.AWS); err != nil {
+			return nil, err
+		}
+
+		state := worker.State(base, settings.State)
+		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
+		desk := alert.NewDesk(state, store.NewRegistry(state, base.Clock), bots, chat.NewTexts(), base.Clock)
+
+		return func(ctx context.Context, event events.SNSEvent) error {
+			var failures []error
+
+			for _, record := range event.Records {
+				if err := desk.Handle(ctx, []byte(record.SNS.Message)); err != nil {
+					failures = append(failures, fmt.Errorf("note %s: %w", record.SNS.MessageID, err))
+				}
+			}
+
+			return errors.Join(failures...)
+		}, nil
+	})
+}

@@ -1,0 +1,40 @@
+// Command download brings files from Telegram into the bucket.
+package main
+
+import (
+	"github.com/lapak-id/lapak/shared/boot"
+	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/trace"
+	"github.com/lapak-id/lapak/shared/transcript"
+)
+
+type settings struct {
+	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
+	Scratch  string `env:"LAPAK_SCRATCH_TABLE,required,notEmpty"`
+	Bucket   string `env:"LAPAK_MEDIA_BUCKET,required,notEmpty"`
+	Queue    string `env:"LAPAK_QUEUE_DOWNLOADS,required,notEmpty"`
+	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
+	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	Model    string `env:"LAPAK_SPEECH_MODEL,required,notEmpty"`
+}
+
+func main() {
+	boot.Run(func(base boot.Base, settings settings) (any, error) {
+		if err := trace.Start(&base.AWS); err != nil {
+			return nil, err
+		}
+
+		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
+		downloader := transcript.NewDownloader(
+			transcript.NewService(worker.State(base, settings.State), base.Clock),
+			bots,
+			worker.Bucket(base, settings.Bucket),
+			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
+			bots, chat.NewTexts(), base.Metrics,
+		)
+
+		return worker.Consume(worker.Queue(base, settings.Queue, false), false, downloader.Handle), nil
+	})
+}

@@ -1,0 +1,45 @@
+// Command sweep brings forward what was left behind: outbox rows that relay
+// has missed, and jobs that stand still.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/lapak-id/lapak/shared/boot"
+	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/outbox"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/trace"
+	"github.com/lapak-id/lapak/shared/transcript"
+)
+
+type settings struct {
+	State  string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
+	Queues worker.Queues
+}
+
+func main() {
+	boot.Run(func(base boot.Base, settings settings) (any, error) {
+		if err := trace.Start(&base.AWS); err != nil {
+			return nil, err
+		}
+
+		state := worker.State(base, settings.State)
+		relay := outbox.NewRelay(state, settings.Queues.Senders(base), base.Clock)
+		jobs := transcript.NewService(state, base.Clock)
+		rescuer := transcript.NewRescuer(jobs, store.NewRegistry(state, base.Clock), base.Metrics)
+
+		return func(ctx context.Context) error {
+			forwarded, sweepErr := relay.Sweep(ctx)
+			rescued, rescueErr := rescuer.Rescue(ctx)
+
+			if forwarded+rescued > 0 {
+				slog.WarnContext(ctx, "brought forward what was left behind", "messages", forwarded, "jobs", rescued)
+			}
+
+			return errors.Join(sweepErr, rescueErr)
+		}, nil
+	})
+}

@@ -1,0 +1,47 @@
+// Command transcribe turns stored files into transcripts.
+package main
+
+import (
+	"net/http"
+
+	"github.com/lapak-id/lapak/shared/boot"
+	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/ffmpeg"
+	"github.com/lapak-id/lapak/shared/groq"
+	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/trace"
+	"github.com/lapak-id/lapak/shared/transcript"
+)
+
+type settings struct {
+	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
+	Scratch  string `env:"LAPAK_SCRATCH_TABLE,required,notEmpty"`
+	Bucket   string `env:"LAPAK_MEDIA_BUCKET,required,notEmpty"`
+	Queue    string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
+	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
+	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	Speech   string `env:"LAPAK_SPEECH_URL,required,notEmpty"`
+	Model    string `env:"LAPAK_SPEECH_MODEL,required,notEmpty"`
+	Ffmpeg   string `env:"LAPAK_FFMPEG,required,notEmpty"`
+}
+
+func main() {
+	boot.Run(func(base boot.Base, settings settings) (any, error) {
+		if err := trace.Start(&base.AWS); err != nil {
+			return nil, err
+		}
+
+		vault := worker.Vault(base, settings.Secrets)
+		transcriber := transcript.NewTranscriber(
+			transcript.NewService(worker.State(base, settings.State), base.Clock),
+			ffmpeg.New(settings.Ffmpeg),
+			groq.New(&http.Client{}, settings.Speech, settings.Model, vault), // the context of each call bounds it
+			worker.Bucket(base, settings.Bucket),
+			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
+			telegram.NewBots(vault, settings.Telegram), chat.NewTexts(), base.Metrics,
+		)
+
+		return worker.Consume(worker.Queue(base, settings.Queue, false), false, transcriber.Handle), nil
+	})
+}

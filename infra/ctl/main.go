@@ -1,0 +1,100 @@
+// Command ctl is the operator's tool: it registers stores, rotates secrets,
+// sets providers' keys and brings dead letters back.
+//
+// It finds the stack by --stack NAME, whose outputs it reads, or by the
+// environment (see config.go). Secrets are read from the environment or the
+// standard input, never from arguments, which other users of a machine can see.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+const usage = `usage: ctl [--stack NAME] COMMAND
+
+  store add --id ID --name NAME --owner USER --webhook-url URL [--language id|en] [--time-zone ZONE]
+        registers a store, or changes it; the bot token comes from LAPAK_BOT_TOKEN or the standard input
+  store list
+  store show ID
+  store remove ID                  stops its webhook and forgets its secrets; its data stays
+  store rotate-secret ID --webhook-url URL
+  provider set speech              the key comes from LAPAK_SPEECH_KEY or the standard input
+  redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions or deliveries
+
+AWS is reached as by any AWS tool: profile, region and AWS_ENDPOINT_URL from the environment.
+`
+
+// errUsage marks a command line that ctl does not understand.
+var errUsage = errors.New("not understood")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "ctl:", err)
+
+		if errors.Is(err, errUsage) {
+			fmt.Fprint(os.Stderr, "\n"+usage)
+		}
+
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+// run carries out one command line.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+	flags := flag.NewFlagSet("ctl", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	stack := flags.String("stack", "", "CloudFormation stack whose outputs say where everything is")
+
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+
+	args = flags.Args()
+
+	const words = 2
+	if len(args) < words {
+		return fmt.Errorf("%w: no command", errUsage)
+	}
+
+	commands := map[string]func(*operator, context.Context, []string) error{
+		"store add":           (*operator).storeAdd,
+		"store list":          (*operator).storeList,
+		"store show":          (*operator).storeShow,
+		"store remove":        (*operator).storeRemove,
+		"store rotate-secret": (*operator).storeRotateSecret,
+		"provider set":        (*operator).providerSet,
+	}
+
+	name, rest := args[0]+" "+args[1], args[words:]
+	command, ok := commands[name]
+
+	if args[0] == "redrive" {
+		name, command, rest, ok = "redrive", (*operator).redrive, args[1:], true
+	}
+
+	if !ok {
+		return fmt.Errorf("%w: no command %q", errUsage, name)
+	}
+
+	operator, err := newOperator(ctx, *stack, stdin, stdout)
+	if err != nil {
+		return err
+	}
+
+	if err := command(operator, ctx, rest); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+
+	return nil
+}

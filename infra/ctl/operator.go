@@ -1,0 +1,134 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/caarlos0/env/v11"
+
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/queue/sqs"
+	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/secret/ssm"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table/dynamo"
+)
+
+// settings say where a stack is: from the environment, or from its outputs.
+type settings struct {
+	State          string `env:"LAPAK_STATE_TABLE"`
+	Secrets        string `env:"LAPAK_SECRETS_PREFIX"`
+	Telegram       string `env:"LAPAK_TELEGRAM_URL" envDefault:"https://api.telegram.org"`
+	Updates        string `env:"LAPAK_QUEUE_UPDATES"`
+	Downloads      string `env:"LAPAK_QUEUE_DOWNLOADS"`
+	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS"`
+	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES"`
+	Dead           string `env:"LAPAK_QUEUES_DEAD"`
+}
+
+// operator carries out commands.
+type operator struct {
+	settings settings
+	stores   *store.Registry
+	vault    secret.Vault
+	open     func(url string) twoWay
+	stdin    io.Reader
+	stdout   io.Writer
+}
+
+// twoWay is a queue that an operator takes from and puts into.
+type twoWay interface {
+	queue.Sender
+	queue.Receiver
+}
+
+func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.Writer) (*operator, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	}
+
+	found, err := env.ParseAs[settings]()
+	if err != nil {
+		return nil, fmt.Errorf("read the settings: %w", err)
+	}
+
+	if stack != "" {
+		if err := found.readStack(ctx, cfg, stack); err != nil {
+			return nil, err
+		}
+	}
+
+	if found.State == "" || found.Secrets == "" {
+		return nil, errors.New("which stack? give --stack NAME, or set LAPAK_STATE_TABLE and LAPAK_SECRETS_PREFIX")
+	}
+
+	state := dynamo.New(dynamodb.NewFromConfig(cfg), found.State, "index1", clock.System{})
+
+	return &operator{
+		settings: found,
+		stores:   store.NewRegistry(state, clock.System{}),
+		vault:    ssm.New(awsssm.NewFromConfig(cfg), found.Secrets, clock.System{}, 0),
+		open: func(url string) twoWay {
+			return sqs.New(awssqs.NewFromConfig(cfg), url, strings.HasSuffix(url, ".fifo"))
+		},
+		stdin:  stdin,
+		stdout: stdout,
+	}, nil
+}
+
+// readStack takes the settings from the outputs of a stack.
+func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) error {
+	described, err := cloudformation.NewFromConfig(cfg).DescribeStacks(ctx,
+		&cloudformation.DescribeStacksInput{StackName: aws.String(stack)})
+	if err != nil {
+		return fmt.Errorf("read the outputs of stack %s (is it deployed in this account and region?): %w", stack, err)
+	}
+
+	wanted := map[string]*string{
+		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "UpdatesQueueUrl": &s.Updates,
+		"DownloadsQueueUrl": &s.Downloads, "TranscriptionsQueueUrl": &s.Transcriptions,
+		"DeliveriesQueueUrl": &s.Deliveries, "DeadQueueUrls": &s.Dead,
+	}
+
+	for _, found := range described.Stacks {
+		for _, output := range found.Outputs {
+			if into, ok := wanted[aws.ToString(output.OutputKey)]; ok {
+				*into = aws.ToString(output.OutputValue)
+			}
+		}
+	}
+
+	return nil
+}
+
+// secretInput reads a secret from an environment variable or else from the
+// first line of the standard input.
+func (o *operator) secretInput(variable, what string) (secret.Value, error) {
+	if value := strings.TrimSpace(os.Getenv(variable)); value != "" {
+		return secret.Value(value), nil
+	}
+
+	line, err := bufio.NewReader(o.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read %s from the standard input: %w", what, err)
+	}
+
+	if line = strings.TrimSpace(line); line == "" {
+		return "", fmt.Errorf("no %s: set %s or give it on the standard input", what, variable)
+	}
+
+	return secret.Value(line), nil
+}

@@ -1,0 +1,89 @@
+// Package worker provides the adapters that workers are wired with. webhook
+// has no part in it: it links only what it needs, for a fast cold start.
+package worker
+
+import (
+	"path"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/lapak-id/lapak/shared/blob"
+	"github.com/lapak-id/lapak/shared/blob/s3"
+	"github.com/lapak-id/lapak/shared/boot"
+	"github.com/lapak-id/lapak/shared/health"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/queue/sqs"
+	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/secret/ssm"
+	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/table/dynamo"
+	"github.com/lapak-id/lapak/shared/topic"
+	"github.com/lapak-id/lapak/shared/topic/sns"
+)
+
+// indexName is the index of the state table, as template.yaml calls it.
+const indexName = "index1"
+
+// State opens the state table.
+func State(base boot.Base, name string) table.Table {
+	return dynamo.New(dynamodb.NewFromConfig(base.AWS), name, indexName, base.Clock)
+}
+
+// Scratch opens the scratch table, which has no index.
+func Scratch(base boot.Base, name string) table.Table {
+	return dynamo.New(dynamodb.NewFromConfig(base.AWS), name, "", base.Clock)
+}
+
+// Queue opens the queue at a URL; ordered says that it is FIFO.
+func Queue(base boot.Base, url string, ordered bool) *sqs.Queue {
+	return sqs.New(awssqs.NewFromConfig(base.AWS), url, ordered)
+}
+
+// Bucket opens a bucket.
+func Bucket(base boot.Base, name string) blob.Bucket {
+	return s3.New(awss3.NewFromConfig(base.AWS, func(options *awss3.Options) {
+		options.UsePathStyle = base.AWS.BaseEndpoint != nil // buckets have no host names of their own there
+	}), name)
+}
+
+// Vault opens the secrets below a prefix.
+func Vault(base boot.Base, prefix string) secret.Vault {
+	return ssm.New(awsssm.NewFromConfig(base.AWS), prefix, base.Clock, ssm.DefaultTTL)
+}
+
+// Topic opens the topic of an ARN.
+func Topic(base boot.Base, arn string) topic.Publisher {
+	return sns.New(awssns.NewFromConfig(base.AWS), arn)
+}
+
+// Queues are the queues that outbox rows go to.
+type Queues struct {
+	Downloads      string `env:"LAPAK_QUEUE_DOWNLOADS,required,notEmpty"`
+	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
+	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES,required,notEmpty"`
+}
+
+// Senders opens the queues.
+func (q Queues) Senders(base boot.Base) map[queue.Name]queue.Sender {
+	return map[queue.Name]queue.Sender{
+		queue.Downloads:      Queue(base, q.Downloads, false),
+		queue.Transcriptions: Queue(base, q.Transcriptions, false),
+		queue.Deliveries:     Queue(base, q.Deliveries, false),
+	}
+}
+
+// Depths opens the queues at URLs for counting, by their names: the last part
+// of a URL.
+func Depths(base boot.Base, urls []string) map[string]health.Queue {
+	queues := make(map[string]health.Queue, len(urls))
+	for _, url := range urls {
+		queues[path.Base(url)] = Queue(base, url, strings.HasSuffix(url, ".fifo"))
+	}
+
+	return queues
+}
