@@ -60,6 +60,9 @@ func (k Key) PK() string { return k.pk }
 // SK gives the sort key as it is stored.
 func (k Key) SK() string { return k.sk }
 
+// Partition gives the partition that the row is in.
+func (k Key) Partition() Partition { return Partition{pk: k.pk} }
+
 // IsZero reports whether the key names nothing.
 func (k Key) IsZero() bool { return k == Key{} }
 
