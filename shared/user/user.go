@@ -1,0 +1,168 @@
+// Package user provides the people who talk to a store's bot. A person is one
+// user in each store and unknown in every other.
+package user
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// User is a person as a store knows them.
+type User struct {
+	ID        int64     `json:"id"` // Telegram's
+	Name      string    `json:"name"`
+	Username  string    `json:"username,omitempty"` // without the @
+	Language  string    `json:"language"`           // of the texts: two letters
+	Banned    bool      `json:"banned,omitempty"`   // the store does not want to serve them
+	Blocked   bool      `json:"blocked,omitempty"`  // they do not want to hear from the bot
+	CreatedAt time.Time `json:"created_at"`
+}
+
+// Person is who wrote, as Telegram says.
+type Person struct {
+	ID       int64
+	Name     string
+	Username string
+}
+
+// Repository keeps the users of all stores.
+type Repository struct {
+	state table.Table
+	clock clock.Clock
+}
+
+// NewRepository makes the repository over the state table.
+func NewRepository(state table.Table, now clock.Clock) *Repository {
+	return &Repository{state: state, clock: now}
+}
+
+func keyOf(store string, user int64) (table.Key, error) {
+	tenant, err := table.TenantOf(store)
+	if err != nil {
+		return table.Key{}, err
+	}
+
+	return tenant.Partition("user", strconv.FormatInt(user, 10)).Key("profile"), nil
+}
+
+// Get reads a user of a store. NotFound where the store does not know them.
+func (r *Repository) Get(ctx context.Context, store string, user int64) (User, error) {
+	found, _, err := r.read(ctx, store, user)
+
+	return found, err
+}
+
+// Meet gives the user that a person is in a store: with the name they have
+// now, or new, speaking language, at the first time.
+func (r *Repository) Meet(ctx context.Context, store string, person Person, language string) (User, error) {
+	found, err := r.Get(ctx, store, person.ID)
+
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return r.create(ctx, store, person, language)
+	case err != nil:
+		return User{}, err
+	case found.Name == person.Name && found.Username == person.Username:
+		return found, nil
+	}
+
+	return r.Change(ctx, store, person.ID, func(user *User) {
+		user.Name, user.Username = person.Name, person.Username
+	})
+}
+
+func (r *Repository) create(ctx context.Context, store string, person Person, language string) (User, error) {
+	key, err := keyOf(store, person.ID)
+	if err != nil {
+		return User{}, err
+	}
+
+	made := User{
+		ID: person.ID, Name: person.Name, Username: person.Username, Language: language, CreatedAt: r.clock.Now(),
+	}
+
+	body, err := table.Encode(made)
+	if err != nil {
+		return User{}, err
+	}
+
+	err = r.state.Write(ctx, table.Create(table.Row{Key: key, Body: body}))
+	if errs.Is(err, errs.Conflict) { // they wrote twice at once
+		return r.Get(ctx, store, person.ID)
+	}
+
+	if err != nil {
+		return User{}, errs.Context(err, "create user %d of store %s", person.ID, store)
+	}
+
+	return made, nil
+}
+
+// tries is how often a change that another one disturbs is begun anew.
+const tries = 4
+
+// Change reads a user, changes them and writes them back, anew when someone
+// else changes them meanwhile. A change that changes nothing writes nothing.
+// NotFound where the store does not know them.
+func (r *Repository) Change(ctx context.Context, store string, user int64, change func(*User)) (User, error) {
+	var err error
+	for range tries {
+		var changed User
+
+		changed, err = r.tryChange(ctx, store, user, change)
+		if !errs.Is(err, errs.Conflict) {
+			return changed, err
+		}
+	}
+
+	return User{}, errs.Wrap(err, errs.Unavailable, "change user %d of store %s: others keep changing them", user, store)
+}
+
+func (r *Repository) tryChange(ctx context.Context, store string, user int64, change func(*User)) (User, error) {
+	found, version, err := r.read(ctx, store, user)
+	if err != nil {
+		return User{}, err
+	}
+
+	changed := found
+	change(&changed)
+
+	if changed == found {
+		return found, nil
+	}
+
+	key, err := keyOf(store, user)
+	if err != nil {
+		return User{}, err
+	}
+
+	body, err := table.Encode(changed)
+	if err != nil {
+		return User{}, err
+	}
+
+	if err := r.state.Write(ctx, table.Replace(table.Row{Key: key, Version: version, Body: body})); err != nil {
+		return User{}, errs.Context(err, "change user %d of store %s", user, store)
+	}
+
+	return changed, nil
+}
+
+func (r *Repository) read(ctx context.Context, store string, user int64) (User, int64, error) {
+	key, err := keyOf(store, user)
+	if err != nil {
+		return User{}, 0, err
+	}
+
+	found, version, err := table.Read[User](ctx, r.state, key)
+	if err != nil {
+		return User{}, 0, errs.Context(err, "get user %d of store %s", user, store)
+	}
+
+	return found, version, nil
+}
