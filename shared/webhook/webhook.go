@@ -54,9 +54,29 @@ type Options struct {
 	Vault   secret.Vault
 	Updates queue.Sender // FIFO
 	Urgent  Urgent
-	// OnlyTelegram refuses calls that do not come from Telegram's networks.
-	// The secret is the control; this is a second wall.
-	OnlyTelegram bool
+	Sources Sources
+}
+
+// Sources say from which addresses calls are taken. The secret is the
+// control; this is a second wall.
+type Sources string
+
+// The sources.
+const (
+	AnySource    Sources = "any"
+	FromTelegram Sources = "telegram" // Telegram's own networks only
+)
+
+// UnmarshalText reads a setting. Invalid where it is neither.
+func (s *Sources) UnmarshalText(text []byte) error {
+	given := Sources(text)
+	if given != AnySource && given != FromTelegram {
+		return errs.New(errs.Invalid, "sources %q: use %s or %s", given, AnySource, FromTelegram)
+	}
+
+	*s = given
+
+	return nil
 }
 
 // Handler answers webhook calls.
@@ -76,7 +96,7 @@ func (h *Handler) Serve(ctx context.Context, request Request) Response {
 	ctx, cancel := context.WithTimeout(logging.With(ctx, logging.Store, request.Store), patience)
 	defer cancel()
 
-	if h.OnlyTelegram && !fromTelegram(request.Source) {
+	if h.Sources == FromTelegram && !fromTelegram(request.Source) {
 		slog.WarnContext(ctx, "refused: not from Telegram's networks", "source", request.Source)
 
 		return answer(http.StatusForbidden, "not from Telegram")
