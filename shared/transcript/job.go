@@ -85,6 +85,7 @@ type Job struct {
 	Reason    string    `json:"reason,omitempty"`    // Failed: catalog key of the sentence for the person
 	Args      errs.Args `json:"args,omitempty"`      // Failed: values of that sentence
 	Reference string    `json:"reference,omitempty"` // Failed: finds the log line
+	Lease     time.Time `json:"lease,omitzero"`      // until when a worker has the job to itself
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
 }
@@ -146,7 +147,7 @@ func jobsOf(tenant table.Tenant, user int64) table.Partition {
 }
 
 // openJobs is the partition of the index in which the unfinished jobs of a
-// store stand by when they last moved.
+// store stand by when somebody should look after them.
 func openJobs(tenant table.Tenant) table.Partition { return tenant.Partition("open-jobs") }
 
 // sortable writes a moment so that texts sort as the moments do.
@@ -166,10 +167,20 @@ func row(job Job, version int64) (table.Row, error) {
 
 	made := table.Row{Key: jobsOf(tenant, job.User).Key(jobKind, job.ID), Version: version, Body: body}
 	if job.State.Open() {
-		made.Index = openJobs(tenant).Key("since", sortable(job.UpdatedAt), job.ID)
+		made.Index = openJobs(tenant).Key("due", sortable(job.due()), job.ID)
 	}
 
 	return made, nil
+}
+
+// due says when a job that has not moved by then must have been lost: its
+// worker has died, or its message never came.
+func (j Job) due() time.Time {
+	if j.Lease.IsZero() {
+		return j.UpdatedAt.Add(StandsStill)
+	}
+
+	return j.Lease
 }
 
 // Title gives what the person would call the file: its name without the

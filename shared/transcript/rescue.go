@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/store"
@@ -15,16 +17,17 @@ import (
 )
 
 const (
-	// StandsStill is how long an open job may go without moving before a
-	// message of it must have been lost. It is longer than all tries of the
-	// longest step.
+	// StandsStill is how long an open job may wait for a worker before a
+	// message of it must have been lost. It is longer than all waits between
+	// the tries of a step.
 	StandsStill = 30 * time.Minute
 	// maxRounds is how often a job is begun before it is given up.
 	maxRounds = 5
 )
 
-// Rescuer finds jobs that nothing works on any more: every message was lost,
-// or went to a dead-letter queue. Their person still waits.
+// Rescuer finds jobs that nothing works on any more: the worker has died, or
+// the message was lost or went to a dead-letter queue. Their person still
+// waits.
 type Rescuer struct {
 	jobs    *Service
 	stores  *store.Registry
@@ -73,7 +76,7 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 	page, err := r.jobs.state.Query(ctx, table.Query{
 		Partition: waiting,
 		Index:     true,
-		Before:    waiting.Key("since", sortable(r.jobs.clock.Now().Add(-StandsStill))).SK(),
+		Before:    waiting.Key("due", sortable(r.jobs.clock.Now())).SK(),
 		Limit:     table.MaxPageRows, // the rest comes with the next minute
 	})
 	if err != nil {
@@ -91,13 +94,12 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 			err = r.rescue(logging.With(ctx, logging.Job, job.ID), job)
 		}
 
-		if err != nil {
+		switch {
+		case err == nil:
+			rescued++
+		case !errors.Is(err, errSuperseded): // superseded: it moved on meanwhile
 			failures = append(failures, err)
-
-			continue
 		}
-
-		rescued++
 	}
 
 	return rescued, errors.Join(failures...)
@@ -105,28 +107,32 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 
 func (r *Rescuer) rescue(ctx context.Context, job Job) error {
 	of := ticketOf(job)
-	slog.WarnContext(ctx, "job stands still, sent on its way again", "state", job.State, "round", job.Round,
-		"since", job.UpdatedAt)
+	reference := id.Reference(of.Store, of.Job, strconv.Itoa(of.Round))
+	slog.WarnContext(logging.With(ctx, logging.Ref, reference), "job stands still, sent on its way again or given up",
+		"state", job.State, "round", job.Round, "since", job.UpdatedAt)
 
-	_, err := r.jobs.move(ctx, of, job.State, func(found *Job) {
+	_, err := r.jobs.transition(ctx, of, func(found *Job) error {
+		if found.State != job.State || found.Round != job.Round || found.due().After(r.jobs.clock.Now()) {
+			return superseded(*found) // the index lags behind: it is well
+		}
+
 		found.Round++
 		if found.Round <= maxRounds {
-			return
+			return nil
 		}
 
 		switch found.State {
 		case Waiting, Downloaded:
-			found.State = Failed
+			found.State, found.Reference = Failed, reference
 		case Transcribed:
 			found.State = Delivered // the history has it; telling has failed for hours
 		case Failed:
 			found.State = Apologised
 		case Delivered, Apologised, Cancelled:
 		}
+
+		return nil
 	})
-	if errs.Is(err, errs.Conflict) {
-		return nil // it moved on meanwhile
-	}
 
 	return err
 }

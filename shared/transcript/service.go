@@ -280,6 +280,11 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	job.UpdatedAt = s.clock.Now()
 
+	moved := job.State != state || job.Round != round
+	if moved {
+		job.Lease = time.Time{}
+	}
+
 	changed, err := row(job, version)
 	if err != nil {
 		return Job{}, err
@@ -287,7 +292,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	ops := []table.Op{table.Replace(changed)}
 
-	if job.State.Open() && (job.State != state || job.Round != round) {
+	if moved && job.State.Open() {
 		next, err := nextStep(ctx, job, job.UpdatedAt)
 		if err != nil {
 			return Job{}, err

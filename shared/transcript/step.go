@@ -3,6 +3,7 @@ package transcript
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"strconv"
@@ -60,9 +61,13 @@ type step struct {
 	metrics   *metric.Emitter
 }
 
+// errSuperseded is the cause of every superseded, which tells it from a
+// Conflict that an outside system gave: only the former ends the work for good.
+var errSuperseded = errors.New("this work is not wanted any more")
+
 // superseded stops work on a job that has moved on without this worker.
 func superseded(job Job) error {
-	return errs.New(errs.Conflict, "job %s is %s in round %d: this work is not wanted any more", job.ID, job.State, job.Round)
+	return errs.Wrap(errSuperseded, errs.Conflict, "job %s is %s in round %d", job.ID, job.State, job.Round)
 }
 
 // run does one step of the job that a delivery names. Deliveries that are
@@ -81,7 +86,7 @@ func (s step) run(
 	started := s.jobs.clock.Now()
 
 	job, err := s.jobs.current(ctx, of, want)
-	if errs.Is(err, errs.Conflict) {
+	if errors.Is(err, errSuperseded) {
 		slog.InfoContext(ctx, "skipped: the job has moved on", "step", want, "attempt", delivery.Attempt)
 
 		return nil
@@ -101,16 +106,89 @@ func (s step) run(
 		s.finished(ctx, job, want, started)
 
 		return nil
-	case errs.Is(err, errs.Conflict):
+	case errors.Is(err, errSuperseded):
 		slog.InfoContext(ctx, "dropped: the job has moved on meanwhile", "step", want)
 
 		return nil
-	case errs.Retryable(err) && delivery.Attempt < MaxAttempts:
+	case (errs.Retryable(err) || errs.Is(err, errs.Conflict)) && delivery.Attempt < MaxAttempts:
 		slog.WarnContext(ctx, "step failed, will be tried again", "step", want, "attempt", delivery.Attempt, "error", err)
+		s.release(ctx, of, want)
 
 		return err
 	default:
 		return s.fail(ctx, of, want, err)
+	}
+}
+
+const (
+	// leaseFor is how long a worker that says nothing keeps a job to itself.
+	// A worker that dies holds its job up for this long and a minute of sweep.
+	leaseFor = 30 * time.Second
+	// heartbeat is how often a worker says that it is still at it.
+	heartbeat = leaseFor / 3
+)
+
+// work does the step while the lease is renewed. It ends early, with the
+// reason, when the job is not this worker's any more: cancelled, for example.
+func (s step) work(
+	ctx context.Context, of ticket, job Job, do func(context.Context, Job) (func(*Job), error),
+) (func(*Job), error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	beating := make(chan struct{})
+
+	go func() {
+		defer close(beating)
+
+		s.beat(ctx, cancel, of, job.State)
+	}()
+
+	change, err := do(ctx, job)
+
+	if cause := context.Cause(ctx); err != nil && errs.Is(cause, errs.Conflict) {
+		err = cause // the failure followed from being stopped
+	}
+
+	cancel(nil)
+	<-beating
+
+	return change, err
+}
+
+// beat renews the lease until ctx ends. Where that is refused the job is lost
+// to this worker, and cancel is called with the reason.
+func (s step) beat(ctx context.Context, cancel context.CancelCauseFunc, of ticket, want State) {
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+
+		_, err := s.jobs.move(ctx, of, want, func(job *Job) { job.Lease = s.jobs.clock.Now().Add(leaseFor) })
+
+		switch {
+		case errs.Is(err, errs.Conflict):
+			cancel(err)
+
+			return
+		case err != nil && ctx.Err() == nil:
+			slog.WarnContext(ctx, "lease not renewed, next try soon", "error", err)
+		}
+	}
+}
+
+// release gives the job back for the next try. Should that fail, the lease
+// runs out and the rescuer sends the job on.
+func (s step) release(ctx context.Context, of ticket, want State) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+
+	_, err := s.jobs.move(ctx, of, want, func(job *Job) { job.Lease = time.Time{} })
+	if err != nil && !errs.Is(err, errs.Conflict) {
+		slog.WarnContext(ctx, "lease not released, it runs out by itself", "error", err)
 	}
 }
 
@@ -121,18 +199,34 @@ func (s step) finished(ctx context.Context, job Job, from State, started time.Ti
 	s.metrics.Put("StepTime", float64(took.Milliseconds()), metric.Milliseconds, metric.Dimensions{"Step": string(from)})
 }
 
-// fail gives the job up, with what its person is told.
+// lastWords is how long a step that has used up its time may take to give its
+// job up: a little less than what package boot keeps back for it.
+const lastWords = 800 * time.Millisecond
+
+// fail gives the job up, with what its person is told. A job whose failure
+// could not be told keeps what is to be told.
 func (s step) fail(ctx context.Context, of ticket, want State, cause error) error {
 	reference := id.Reference(of.Store, of.Job, strconv.Itoa(of.Round))
 	slog.ErrorContext(logging.With(ctx, logging.Ref, reference), "job failed", "step", want, "error", cause)
 	s.metrics.Put("JobsFailed", 1, metric.Count, metric.Dimensions{"Step": string(want)})
 
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		var cancel context.CancelFunc
+
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+		defer cancel()
+	}
+
 	_, err := s.jobs.move(ctx, of, want, func(job *Job) {
+		if job.State == Failed {
+			return
+		}
+
 		job.State = Failed
 		job.Reference = reference
 		job.Reason, job.Args, _ = errs.Sentence(cause)
 	})
-	if errs.Is(err, errs.Conflict) {
+	if errors.Is(err, errSuperseded) {
 		return nil
 	}
 
@@ -143,7 +237,7 @@ func (s step) fail(ctx context.Context, of ticket, want State, cause error) erro
 // and shows something better. Conflict then; a message that cannot be edited
 // is worth a log line only.
 func (s step) progress(ctx context.Context, job Job, text message.Text) error {
-	if _, err := s.jobs.current(ctx, ticketOf(job), job.State); errs.Is(err, errs.Conflict) {
+	if _, err := s.jobs.current(ctx, ticketOf(job), job.State); errors.Is(err, errSuperseded) {
 		return err
 	}
 
@@ -175,6 +269,26 @@ func (s *Service) current(ctx context.Context, of ticket, want State) (Job, erro
 	}
 
 	return job, nil
+}
+
+// claim takes the job of a ticket for this worker alone. Conflict where it is
+// not in the wanted state of the ticket's round, or another worker has it.
+func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error) {
+	now := s.clock.Now()
+
+	return s.transition(ctx, of, func(job *Job) error {
+		if job.State != want || job.Round != of.Round {
+			return superseded(*job)
+		}
+
+		if job.Lease.After(now) {
+			return errs.New(errs.Conflict, "job %s is another worker's until %s", job.ID, job.Lease.Format(time.RFC3339))
+		}
+
+		job.Lease = now.Add(leaseFor)
+
+		return nil
+	})
 }
 
 // move changes the job of a ticket if it still is in the wanted state.
