@@ -16,11 +16,9 @@ import (
 
 const (
 	// MaxDownloadBytes is the largest file that the Bot API gives.
-	MaxDownloadBytes = 20_000_000
+	MaxDownloadBytes = 20 << 20
 	// stalledAfter is how long a download may bring nothing.
 	stalledAfter = 30 * time.Second
-
-	megabyte = 1_000_000
 )
 
 // Open streams a file that a person has sent and gives its size in bytes, -1
@@ -104,7 +102,7 @@ func isTooBig(err error) bool { return containsWords(err, "file is too big") }
 
 func tooBig(err error) error {
 	return errs.Wrap(err, errs.Invalid, "open a file over the %d bytes that the Bot API gives", MaxDownloadBytes).
-		Tell("error.too_big", errs.Args{"Limit": MaxDownloadBytes / megabyte})
+		Tell("error.too_big", errs.Args{"Limit": MaxDownloadBytes >> 20})
 }
 
 // download is the stream of a file. One that brings nothing for stalledAfter

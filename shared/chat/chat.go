@@ -1,0 +1,151 @@
+// Package chat provides the conversation: what a store's bot does with one
+// update, from the middleware that every update passes to the handler of each
+// command, file and button, and every text in the languages of locales/.
+//
+// To add a command, add a line to Chat.commands, its handler, and its texts
+// (at least command.<name>) to every file of locales. To add a button, add a
+// line to Chat.taps.
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/mymmrac/telego"
+
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/limit"
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/transcript"
+	"github.com/lapak-id/lapak/shared/user"
+)
+
+// Updates are the kinds of updates that the bots understand: no other is
+// asked of Telegram.
+func Updates() []string { return []string{"message", "callback_query", "my_chat_member"} }
+
+// Messenger speaks for a store's bot.
+type Messenger interface {
+	Send(ctx context.Context, to message.Address, text message.Text) (int, error)
+	Edit(ctx context.Context, to message.Address, text message.Text) error
+	Delete(ctx context.Context, which message.Address) error
+	Answer(ctx context.Context, store, query, toast string) error
+}
+
+// Transcripts are the jobs that people start and look at.
+type Transcripts interface {
+	Start(ctx context.Context, request transcript.Request) (transcript.Job, error)
+	Get(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
+	History(ctx context.Context, store string, user int64, cursor string, limit int) (transcript.HistoryPage, error)
+	Cancel(ctx context.Context, store string, user int64) ([]transcript.Job, error)
+	CancelOne(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
+	Retry(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
+	Resend(ctx context.Context, store string, user int64, job, cause string) error
+	Export(ctx context.Context, store string, user int64, job string, format transcript.Format, cause string) error
+}
+
+// Options are what a Chat works with. All but the rates, MaxAttempts and
+// Metrics are needed.
+type Options struct {
+	Scratch     table.Table
+	Stores      *store.Registry
+	Users       *user.Repository
+	Transcripts Transcripts
+	Messenger   Messenger
+	Catalog     *Catalog
+	Clock       clock.Clock
+	Metrics     *metric.Emitter
+
+	// UserRate is what one person may ask, StoreRate what all people of one
+	// store may. Defaults: 20 at once and 10 a minute; 100 at once and a minute.
+	UserRate  limit.Rate
+	StoreRate limit.Rate
+
+	// MaxAttempts is how often the queue delivers an update before it gives it
+	// up: at the last one the person is told what earlier ones kept quiet.
+	// Default: 5.
+	MaxAttempts int
+}
+
+const (
+	defaultUserBurst      = 20
+	defaultUserEvery      = 6 * time.Second
+	defaultStorePerMinute = 100
+	defaultMaxAttempts    = 5
+)
+
+// Chat answers updates. It is safe for concurrent use.
+type Chat struct {
+	Options
+
+	limits *limit.Limiter
+	handle handler
+}
+
+// New makes a chat.
+func New(options Options) *Chat {
+	if options.UserRate.Burst == 0 {
+		options.UserRate = limit.Rate{Burst: defaultUserBurst, Every: defaultUserEvery}
+	}
+
+	if options.StoreRate.Burst == 0 {
+		options.StoreRate = limit.PerMinute(defaultStorePerMinute)
+	}
+
+	if options.MaxAttempts == 0 {
+		options.MaxAttempts = defaultMaxAttempts
+	}
+
+	chat := &Chat{Options: options, limits: limit.New(options.Scratch, options.Clock)}
+	chat.handle = chain(chat.route,
+		chat.reported, chat.recovered, chat.logged, chat.once, chat.inStore, chat.met, chat.spoken, chat.admitted,
+		chat.limited, chat.ranked)
+
+	return chat
+}
+
+// Handle does what an update of a store asks for. cause names the update, the
+// same however often it comes; attempt counts its deliveries from 1. An error
+// means that it should be delivered again; everything that another try cannot
+// mend is told to the person and to the log instead.
+func (c *Chat) Handle(ctx context.Context, storeID string, update telego.Update, cause string, attempt int) error {
+	r := newRequest(storeID, update, cause, attempt)
+	if r == nil {
+		slog.DebugContext(ctx, "update is not for us", "store", storeID, "update", update.UpdateID)
+
+		return nil
+	}
+
+	r.words = c.Catalog.In(store.DefaultLanguage)
+	if code, ok := c.Catalog.understood(r.from.LanguageCode); ok {
+		r.words = c.Catalog.In(code)
+	}
+
+	return c.handle(ctx, r)
+}
+
+// handler does one step of the work on a request.
+type handler func(ctx context.Context, r *request) error
+
+// middleware does something around a handler.
+type middleware func(next handler) handler
+
+// chain wraps a handler so that the first of around comes first.
+func chain(last handler, around ...middleware) handler {
+	for i := len(around) - 1; i >= 0; i-- {
+		last = around[i](last)
+	}
+
+	return last
+}
+
+// undeliverable reports whether an error means that the person cannot be
+// reached at all, so that nothing more can be done.
+func undeliverable(err error) bool {
+	return errs.Is(err, errs.Unauthorized) || errs.Is(err, errs.NotFound)
+}

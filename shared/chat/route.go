@@ -1,0 +1,185 @@
+package chat
+
+import (
+	"context"
+	"strings"
+
+	"github.com/mymmrac/telego"
+
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/telegram"
+)
+
+// route is what a Chat does under the name by which people reach it.
+type route struct {
+	name   string
+	handle func(c *Chat, ctx context.Context, r *request) error
+}
+
+// commands are what the bot's menu offers, in its order. Each has a text
+// command.<name> for the menu. A screen among them is reached by command, by a
+// button with tapOpen and its name, and by the deep link ?start=<name>.
+func commands() []route {
+	return []route{
+		{"start", (*Chat).start},
+		{"history", (*Chat).history},
+		{"settings", (*Chat).settings},
+		{"lang", (*Chat).lang},
+		{"cancel", (*Chat).cancel},
+		{"help", (*Chat).help},
+	}
+}
+
+// What buttons say.
+const (
+	tapOpen     = "open:"    // a screen, by its name
+	tapLanguage = "lang:"    // a language, by its code
+	tapHistory  = "history:" // a page, from 1
+)
+
+// taps are what buttons say, up to the value that follows.
+func taps() []route {
+	return []route{
+		{tapOpen, (*Chat).openScreen},
+		{tapLanguage, (*Chat).setLanguage},
+		{tapHistory, (*Chat).turnPage},
+		{tapCancel, (*Chat).cancelJob},
+		{tapRetry, (*Chat).retryJob},
+		{tapText, (*Chat).exportText},
+		{tapSRT, (*Chat).exportSRT},
+		{tapShow, (*Chat).showJob},
+	}
+}
+
+// screens are what buttons and deep links open beside the commands.
+func screens() []route {
+	return append(commands(), route{"home", (*Chat).home}, route{"transcribe", (*Chat).transcribe})
+}
+
+// route finds the handler of a request.
+func (c *Chat) route(ctx context.Context, r *request) error {
+	switch {
+	case r.membership != nil:
+		return c.changedMembership(ctx, r)
+	case r.tap != nil:
+		return c.routeTap(ctx, r)
+	}
+
+	if file, ok := source(r.message); ok {
+		return c.receive(ctx, r, file)
+	}
+
+	if name, _, ok := command(r.message.Text); ok {
+		if found, ok := find(commands(), name); ok {
+			return found.handle(c, ctx, r)
+		}
+
+		return c.guide(ctx, r, r.words.html("unknown.command", nil)+"\n\n"+c.menu(r.words))
+	}
+
+	switch {
+	case r.message.Text != "":
+		return c.guide(ctx, r, r.words.html("unknown.text", nil))
+	case hasContent(r.message):
+		return c.guide(ctx, r, r.words.html("unknown.content", nil))
+	default:
+		return nil // a service message: someone pinned something, and the like
+	}
+}
+
+// routeTap finds the handler of a button and ends the waiting of the tap.
+func (c *Chat) routeTap(ctx context.Context, r *request) error {
+	tapped := route{handle: (*Chat).oldTap}
+
+	for _, tap := range taps() {
+		if strings.HasPrefix(r.tap.Data, tap.name) {
+			tapped = tap
+		}
+	}
+
+	if err := tapped.handle(c, ctx, r); err != nil {
+		return err
+	}
+
+	c.answer(ctx, r, r.toast)
+
+	return nil
+}
+
+// value gives what follows a button's name.
+func (r *request) value(name string) string { return strings.TrimPrefix(r.tap.Data, name) }
+
+// oldTap explains a button that nobody knows any more, and goes home.
+func (c *Chat) oldTap(ctx context.Context, r *request) error {
+	r.toast = r.words.plain("toast.old", nil)
+
+	return c.home(ctx, r)
+}
+
+func (c *Chat) openScreen(ctx context.Context, r *request) error {
+	if found, ok := find(screens(), r.value(tapOpen)); ok {
+		return found.handle(c, ctx, r)
+	}
+
+	return c.oldTap(ctx, r)
+}
+
+func find(routes []route, name string) (route, bool) {
+	for _, route := range routes {
+		if route.name == name {
+			return route, true
+		}
+	}
+
+	return route{}, false
+}
+
+// command reads "/name@bot argument"; false where a text is no command.
+func command(text string) (string, string, bool) {
+	if !strings.HasPrefix(text, "/") {
+		return "", "", false
+	}
+
+	head, argument, _ := strings.Cut(text[1:], " ")
+	name, _, _ := strings.Cut(head, "@")
+
+	return strings.ToLower(name), strings.TrimSpace(argument), true
+}
+
+// hasContent reports whether a person has sent something on purpose that is
+// neither text nor a file.
+func hasContent(sent *telego.Message) bool {
+	return sent.Photo != nil || sent.Animation != nil || sent.Sticker != nil || sent.Contact != nil ||
+		sent.Location != nil || sent.Venue != nil || sent.Poll != nil || sent.Dice != nil || sent.Game != nil ||
+		sent.Story != nil || sent.PaidMedia != nil || sent.Checklist != nil
+}
+
+// guide answers what the bot cannot do with what it can.
+func (c *Chat) guide(ctx context.Context, r *request, html string) error {
+	return c.show(ctx, r, message.Text{HTML: html, Buttons: r.words.homeButtons()})
+}
+
+// menu lists the commands with what they do.
+func (c *Chat) menu(words Words) string {
+	var lines []string
+	for _, command := range c.Catalog.Commands(words.language) {
+		lines = append(lines, "/"+command.Name+" · "+escape(command.Text))
+	}
+
+	return strings.Join(lines, "\n")
+}
+
+// Languages are those that the bot speaks: two-letter codes.
+func (c *Catalog) Languages() []string { return languages() }
+
+// Commands are what the bot's menu shows in a language.
+func (c *Catalog) Commands(language string) []telegram.Command {
+	words := c.In(language)
+
+	var menu []telegram.Command
+	for _, command := range commands() {
+		menu = append(menu, telegram.Command{Name: command.name, Text: words.plain("command."+command.name, nil)})
+	}
+
+	return menu
+}

@@ -1,0 +1,121 @@
+package chat
+
+import (
+	"context"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/user"
+)
+
+// limitMB is the largest file that can be sent to the bot, in megabytes.
+const limitMB = telegram.MaxDownloadBytes >> 20
+
+// open is a button that opens a screen.
+func (w Words) open(label, screen string) message.Button {
+	return message.Button{Text: w.plain(label, nil), Data: tapOpen + screen}
+}
+
+// homeButtons lead to every screen.
+func (w Words) homeButtons() [][]message.Button {
+	return [][]message.Button{
+		{w.open("button.transcribe", "transcribe"), w.open("button.history", "history")},
+		{w.open("button.settings", "settings"), w.open("button.help", "help")},
+	}
+}
+
+// homeButton leads home, from a place that is on no way.
+func (w Words) homeButton() [][]message.Button {
+	return [][]message.Button{{w.open("button.home", "home")}}
+}
+
+// backTo is the last row of a screen: back to the one before it.
+func (w Words) backTo(screen string) []message.Button {
+	return []message.Button{w.open("button.back", screen)}
+}
+
+// start greets, or opens the screen that a deep link names.
+func (c *Chat) start(ctx context.Context, r *request) error {
+	if r.message != nil {
+		if _, name, _ := command(r.message.Text); name != "" && name != "start" {
+			if found, ok := find(screens(), name); ok {
+				return found.handle(c, ctx, r)
+			}
+		}
+	}
+
+	return c.show(ctx, r, message.Text{
+		HTML:    r.words.html("home.welcome", errs.Args{"Store": r.store.Name}),
+		Buttons: r.words.homeButtons(),
+	})
+}
+
+func (c *Chat) home(ctx context.Context, r *request) error {
+	return c.show(ctx, r, message.Text{
+		HTML:    r.words.html("home.again", errs.Args{"Store": r.store.Name}),
+		Buttons: r.words.homeButtons(),
+	})
+}
+
+func (c *Chat) transcribe(ctx context.Context, r *request) error {
+	return c.show(ctx, r, message.Text{
+		HTML:    r.words.html("transcribe.how", errs.Args{"Limit": limitMB, "Days": keptDays()}),
+		Buttons: [][]message.Button{r.words.backTo("home")},
+	})
+}
+
+func (c *Chat) help(ctx context.Context, r *request) error {
+	html := r.words.html("help.text", errs.Args{"Limit": limitMB, "Commands": markup(c.menu(r.words))})
+	if r.owner {
+		html += "\n\n" + r.words.html("help.owner", nil)
+	}
+
+	return c.show(ctx, r, message.Text{HTML: html, Buttons: [][]message.Button{r.words.backTo("home")}})
+}
+
+func (c *Chat) settings(ctx context.Context, r *request) error {
+	return c.show(ctx, r, message.Text{
+		HTML: r.words.html("settings.text", errs.Args{"Language": r.words.plain("language.self", nil)}),
+		Buttons: [][]message.Button{
+			{r.words.open("button.language", "lang")},
+			r.words.backTo("home"),
+		},
+	})
+}
+
+// lang offers each language in its own words.
+func (c *Chat) lang(ctx context.Context, r *request) error {
+	var choices []message.Button
+
+	for _, code := range languages() {
+		name := c.Catalog.In(code).plain("language.self", nil)
+		if code == r.words.language {
+			name = r.words.plain("button.chosen", errs.Args{"Name": name})
+		}
+
+		choices = append(choices, message.Button{Text: name, Data: tapLanguage + code})
+	}
+
+	return c.show(ctx, r, message.Text{
+		HTML:    r.words.html("lang.choose", nil),
+		Buttons: [][]message.Button{choices, r.words.backTo("settings")},
+	})
+}
+
+func (c *Chat) setLanguage(ctx context.Context, r *request) error {
+	code, ok := c.Catalog.understood(r.value(tapLanguage))
+	if !ok {
+		return c.oldTap(ctx, r)
+	}
+
+	_, err := c.Users.Change(ctx, r.storeID, r.from.ID, func(user *user.User) { user.Language = code })
+	if err != nil {
+		return errs.Context(err, "set the language of user %d", r.from.ID)
+	}
+
+	r.words = c.Catalog.In(code)
+	r.toast = r.words.plain("lang.changed", nil)
+
+	return c.settings(ctx, r)
+}

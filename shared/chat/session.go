@@ -1,0 +1,136 @@
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/limit"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// session is what the bot remembers for a day of its talk with a person. It
+// lies in one row of the scratch table, so that an update costs one read and
+// one write for idempotency and limits together; infra/decisions says more.
+type session struct {
+	Bucket limit.Bucket `json:"bucket"`
+	Done   []int        `json:"done"` // the last updates that were handled
+	Pause  *pause       `json:"pause,omitempty"`
+	Told   bool         `json:"told,omitempty"` // that the store has closed its access
+
+	version int64
+}
+
+// pause is a time in which the person was asked to wait.
+type pause struct {
+	Until   time.Time `json:"until"`
+	Message int       `json:"message,omitempty"` // the one that asked; 0: a toast did
+	Skipped int       `json:"skipped"`           // messages that were not handled
+}
+
+const (
+	sessionFor = 24 * time.Hour
+	// doneKept is how many updates of a person are recognised when they come
+	// again: more than limits let through in some minutes.
+	doneKept = 64
+)
+
+func sessionKey(store string, user int64) (table.Key, error) {
+	tenant, err := table.TenantOf(store)
+	if err != nil {
+		return table.Key{}, err
+	}
+
+	return tenant.Partition("chat", strconv.FormatInt(user, 10)).Key("session"), nil
+}
+
+// loadSession reads what the bot remembers: nothing at the first time.
+func (c *Chat) loadSession(ctx context.Context, store string, user int64) (session, error) {
+	key, err := sessionKey(store, user)
+	if err != nil {
+		return session{}, err
+	}
+
+	found, version, err := table.Read[session](ctx, c.Scratch, key)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return session{}, errs.Context(err, "read the session of user %d", user)
+	}
+
+	found.version = version
+
+	return found, nil
+}
+
+// saveSession writes what the bot remembers, the update among what is done.
+// The work is done by now, so a failure is only logged: doing it again for
+// sure would be worse than perhaps doing it twice.
+func (c *Chat) saveSession(ctx context.Context, r *request) {
+	const tries = 3
+
+	var err error
+	for range tries {
+		err = c.trySaveSession(ctx, r)
+		if !errs.Is(err, errs.Conflict) {
+			break
+		}
+
+		// Another delivery was at work for the same person: what it has done
+		// stays done.
+		var other session
+		if other, err = c.loadSession(ctx, r.storeID, r.from.ID); err != nil {
+			break
+		}
+
+		r.session.version = other.version
+		r.session.Done = merge(other.Done, r.session.Done)
+
+		if other.Bucket.Full.After(r.session.Bucket.Full) {
+			r.session.Bucket = other.Bucket
+		}
+	}
+
+	if err != nil {
+		slog.WarnContext(ctx, "session not saved, the update may be handled twice", "error", err)
+	}
+}
+
+func (c *Chat) trySaveSession(ctx context.Context, r *request) error {
+	key, err := sessionKey(r.storeID, r.from.ID)
+	if err != nil {
+		return err
+	}
+
+	r.session.Done = merge(r.session.Done, []int{r.update})
+
+	body, err := table.Encode(r.session)
+	if err != nil {
+		return err
+	}
+
+	row := table.Row{Key: key, Version: r.session.version, Body: body, Expires: c.Clock.Now().Add(sessionFor)}
+	op := table.Replace(row)
+
+	if row.Version == 0 {
+		op = table.Create(row)
+	}
+
+	if err := c.Scratch.Write(ctx, op); err != nil {
+		return errs.Context(err, "save the session of user %d", r.from.ID)
+	}
+
+	return nil
+}
+
+// merge adds what is missing and keeps the last doneKept.
+func merge(done, more []int) []int {
+	for _, update := range more {
+		if !slices.Contains(done, update) {
+			done = append(done, update)
+		}
+	}
+
+	return done[max(0, len(done)-doneKept):]
+}
