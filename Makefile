@@ -1,0 +1,165 @@
+# `make help` lists what there is. `make run` needs Go, Python 3 and make; the rest gets what it needs into .tools.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+PYTHON ?= python3
+# Processor of the functions on AWS: arm64 or x86_64, as template.yaml's parameter Architecture.
+ARCH ?= arm64
+# What is deployed: a section of samconfig.toml.
+ENV ?= dev
+# Seeds of the simulation, and where they start.
+SEEDS ?= 2000
+SEED ?= 1
+# Seconds for each fuzz target, minutes for the soak.
+FUZZ_SECONDS ?= 20
+SOAK_MINUTES ?= 30
+# Flags for `make run` and `make smoke`, such as RUN="-telegram-port 9000".
+RUN ?=
+SMOKE ?=
+
+GOLANGCI_VERSION := v2.15.0
+TOOLS := $(CURDIR)/.tools
+GOARCH_OF_arm64 := arm64
+GOARCH_OF_x86_64 := amd64
+FUNCTION_FLAGS := -trimpath -ldflags '-s -w' -tags lambda.norpc,stdjson
+
+# The race detector needs a C compiler.
+CC_FOUND := $(shell command -v "$${CC:-cc}" 2>/dev/null || command -v gcc 2>/dev/null || command -v clang 2>/dev/null)
+ifneq ($(CC_FOUND),)
+RACE := -race
+else
+RACE :=
+endif
+
+UNITS = ./shared/... ./functions/... ./infra/... ./localstack/...
+
+##@ Use
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-zA-Z_-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Run the local cloud: template, functions, Telegram and speech, on loopback (Ctrl-C stops it)
+	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
+	@exec .build/programs/stack run $(RUN)
+
+.PHONY: smoke
+smoke: ## Send a voice message through a local cloud of its own and check the transcript
+	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
+	@exec .build/programs/stack smoke $(SMOKE)
+
+.PHONY: reset
+reset: ## Forget what `make run` has kept
+	@$(GO) run ./localstack/cmd/stack reset
+
+##@ Test
+
+.PHONY: test
+test: lint unit conformance sim stack browser contract cover ## Everything that must pass before a change is merged
+
+.PHONY: unit
+unit: race-notice ## Unit tests, with the race detector
+	$(GO) test $(RACE) $(UNITS)
+
+.PHONY: conformance
+conformance: race-notice ## Each port's promises, held by its memory adapter and by the emulator
+	$(GO) test $(RACE) -count=1 ./tests/conformance/...
+
+.PHONY: sim
+sim: ## Simulation of the whole system with faults (SEEDS=2000, or SEED=n SEEDS=1 to replay one)
+	SEEDS=$(SEEDS) SEED=$(SEED) $(GO) test -count=1 -timeout 20m ./tests/simulation/...
+
+.PHONY: stack
+stack: ## Tests on the deployed local cloud, functions killed on the way
+	$(GO) test -count=1 -timeout 15m ./tests/stack/...
+
+.PHONY: browser
+browser: ## Tests through the chat page, in Chromium
+	$(GO) test -count=1 -timeout 10m ./tests/browser/...
+
+.PHONY: contract
+contract: ## The simulators against what they stand in for
+	$(GO) test -count=1 -timeout 10m ./tests/contract/...
+
+.PHONY: cover
+cover: ## Coverage of shared/, which must reach 85 %
+	@mkdir -p coverage
+	$(GO) test -coverpkg=./shared/... -coverprofile=coverage/shared.out ./shared/... ./functions/... ./tests/simulation/... > coverage/test.log || { cat coverage/test.log; exit 1; }
+	@$(GO) tool cover -func=coverage/shared.out | awk '/^total:/ {printf "coverage of shared/: %s\n", $$3; if ($$3 + 0 < 85) {print "less than 85 %"; exit 1}}'
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for a while (FUZZ_SECONDS=20 each)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r file; do \
+		grep -oE '^func Fuzz[A-Za-z0-9_]+' "$$file" | cut -c6- | while read -r target; do \
+			echo "$$(dirname "$$file") $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ_SECONDS)s "$$(dirname "$$file")"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Cold start and warm time of webhook, memory of download
+	$(GO) run ./tests/bench
+
+.PHONY: soak
+soak: ## Voice messages without end, for leaks and drift (SOAK_MINUTES=30)
+	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
+	@exec .build/programs/stack smoke -for $(SOAK_MINUTES)m
+
+.PHONY: race-notice
+race-notice:
+	@if [ -z "$(RACE)" ]; then echo "No C compiler at hand: running without the race detector."; fi
+
+##@ Check
+
+.PHONY: lint
+lint: $(TOOLS)/bin/golangci-lint ## golangci-lint with everything on; exceptions and their reasons are in .golangci.yml
+	$(TOOLS)/bin/golangci-lint run ./...
+
+.PHONY: tidy
+tidy: $(TOOLS)/bin/golangci-lint ## Format the code and tidy go.mod
+	$(TOOLS)/bin/golangci-lint fmt ./...
+	$(GO) mod tidy
+
+.PHONY: validate
+validate: $(TOOLS)/sam/made-from ## Check the templates: cfn-lint, sam validate, checkov
+	$(TOOLS)/sam/bin/cfn-lint --regions ap-southeast-3 --template template.yaml infra/alarms.yaml
+	AWS_DEFAULT_REGION=ap-southeast-3 SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam validate --lint
+	LOG_LEVEL=ERROR $(TOOLS)/sam/bin/checkov --file template.yaml infra/alarms.yaml --config-file infra/checkov.yaml --skip-download --compact --quiet
+
+$(TOOLS)/bin/golangci-lint:
+	GOBIN=$(TOOLS)/bin CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+# aws-sam-cli and the emulator want other versions of the same packages, hence an environment of its own.
+$(TOOLS)/sam/made-from: infra/sam-requirements.txt
+	rm -rf $(TOOLS)/sam
+	$(PYTHON) -m venv $(TOOLS)/sam
+	$(TOOLS)/sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+##@ Deploy
+
+.PHONY: build
+build: ## Build all functions for AWS into .build/aws (ARCH=arm64)
+	@mkdir -p .build/aws/$(ARCH)
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GO) build $(FUNCTION_FLAGS) -o .build/aws/$(ARCH)/ ./functions/...
+
+# What `sam build` calls for each function (BuildMethod: makefile): build-WebhookFunction and so on.
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GO) build $(FUNCTION_FLAGS) \
+		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr '[:upper:]' '[:lower:]')
+
+.PHONY: layer
+layer: ## Make the ffmpeg layer (ARCH=arm64)
+	infra/ffmpeg/build $(ARCH)
+
+.PHONY: deploy
+deploy: $(TOOLS)/sam/made-from layer ## Deploy to AWS (ENV=dev, staging or prod of samconfig.toml)
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam build --config-env $(ENV)
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam deploy --config-env $(ENV) \
+		$(if $(filter x86_64,$(ARCH)),--parameter-overrides Architecture=x86_64)

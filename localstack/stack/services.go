@@ -1,0 +1,222 @@
+package stack
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	emulatorGrace  = 30 * time.Second // it writes its state to disk
+	simulatorGrace = 5 * time.Second
+	upWithin       = 30 * time.Second
+)
+
+// takeState makes the state this run's alone, and finds out whether the last
+// run ended before it could save.
+func (s *Stack) takeState() error {
+	unlock, err := lockOrFail(filepath.Join(s.options.State, "lock"))
+	if err != nil {
+		return fmt.Errorf("another run uses the state in %s; stop it, or give this one a state of its own: %w", s.options.State, err)
+	}
+
+	s.unlock = unlock
+
+	for _, dir := range []string{"emulator", "objects", "telegram", "tmp", "log"} {
+		if err := os.MkdirAll(filepath.Join(s.options.State, dir), 0o750); err != nil {
+			return fmt.Errorf("make folder for state: %w", err)
+		}
+	}
+
+	if s.LostState, err = lostState(s.options.State); err != nil {
+		return err
+	}
+
+	if s.LostState {
+		s.options.Say("The last run was cut off before it saved: what it did is forgotten, what was there before it is kept")
+	}
+
+	if err := os.WriteFile(s.startedFile(), nil, 0o600); err != nil {
+		return fmt.Errorf("note the start of this run: %w", err)
+	}
+
+	return nil
+}
+
+func (s *Stack) startedFile() string { return filepath.Join(s.options.State, "started") }
+
+// lostState compares when the last run started with when the emulator last
+// saved, which it does at its end.
+func lostState(state string) (bool, error) {
+	started, err := os.Stat(filepath.Join(state, "started"))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+
+	if err != nil {
+		return false, fmt.Errorf("find out when the last run started: %w", err)
+	}
+
+	saved, err := os.Stat(filepath.Join(state, "emulator", "cloudformation.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil
+	}
+
+	if err != nil {
+		return false, fmt.Errorf("find out when the last run saved: %w", err)
+	}
+
+	return saved.ModTime().Before(started.ModTime()), nil
+}
+
+// startProcesses starts the emulator and the simulators and waits until each
+// answers.
+func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
+	used, err := s.choosePorts(ctx)
+	if err != nil {
+		return err
+	}
+
+	s.Endpoint, s.Telegram, s.Speech = loopback(used.Emulator), loopback(used.Telegram), loopback(used.Speech)
+
+	ctx, cancel := context.WithTimeout(ctx, upWithin)
+	defer cancel()
+
+	group, ctx := errgroup.WithContext(ctx)
+
+	for _, service := range []struct {
+		program program
+		up      string
+	}{
+		{s.emulator(installed, used.Emulator), s.Endpoint + "/_ministack/health"},
+		{s.telegram(used.Telegram), s.Telegram + "/control/state"},
+		{s.speech(installed, used.Speech), s.Speech + "/control/health"},
+	} {
+		started, err := start(filepath.Join(s.programs, "leash"), filepath.Join(s.options.State, "log"), service.program)
+		if err != nil {
+			return err
+		}
+
+		s.processes = append(s.processes, started)
+
+		group.Go(func() error { return started.waitUntilUp(ctx, service.up) })
+	}
+
+	return group.Wait() //nolint:wrapcheck // waitUntilUp has said all
+}
+
+// ports are where a state was served last.
+type ports struct{ Emulator, Telegram, Speech int }
+
+// choosePorts gives the ports asked for, else those of the last run, else any
+// that are free, and notes them for the next run.
+func (s *Stack) choosePorts(ctx context.Context) (ports, error) {
+	file := filepath.Join(s.options.State, "ports.json")
+
+	var last ports
+
+	text, err := os.ReadFile(file) //nolint:gosec // a path of our own
+	if err == nil {
+		err = json.Unmarshal(text, &last)
+	}
+
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return ports{}, fmt.Errorf("read the ports of the last run from %s: %w", file, err)
+	}
+
+	asked := s.options.EmulatorPort
+	// The emulator's queues are known by addresses that hold its port.
+	if asked != 0 && last.Emulator != 0 && asked != last.Emulator {
+		return ports{}, fmt.Errorf("the state in %s belongs to port %d of the AWS emulator, not to %d; use that port, or forget the state", s.options.State, last.Emulator, asked)
+	}
+
+	var chosen ports
+	if chosen.Emulator, err = listenable(ctx, "the AWS emulator", cmp.Or(asked, last.Emulator)); err != nil {
+		return ports{}, err
+	}
+
+	if chosen.Telegram, err = listenable(ctx, "the Telegram simulator", cmp.Or(s.options.TelegramPort, last.Telegram)); err != nil {
+		return ports{}, err
+	}
+
+	if chosen.Speech, err = listenable(ctx, "the speech recognition", cmp.Or(s.options.SpeechPort, last.Speech)); err != nil {
+		return ports{}, err
+	}
+
+	if text, err = json.Marshal(chosen); err != nil {
+		return ports{}, fmt.Errorf("note the ports: %w", err)
+	}
+
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return ports{}, fmt.Errorf("note the ports: %w", err)
+	}
+
+	return chosen, nil
+}
+
+func loopback(port int) string { return "http://127.0.0.1:" + strconv.Itoa(port) }
+
+// emulator is MiniStack behind emulator/serve.py. Its environment is also that
+// of the functions, so it holds no more than they would have on AWS.
+func (s *Stack) emulator(installed tools, port int) program {
+	return program{
+		name:  "emulator",
+		args:  []string{installed.emulatorPython, filepath.Join(s.options.Root, "localstack/emulator/serve.py")},
+		grace: emulatorGrace,
+		lines: s.heard,
+		env: []string{
+			"PATH=" + os.Getenv("PATH"),
+			"HOME=" + s.options.State,
+			"TMPDIR=" + filepath.Join(s.options.State, "tmp"),
+			"PYTHONUNBUFFERED=1",
+			"GATEWAY_PORT=" + strconv.Itoa(port),
+			"BIND_HOST=127.0.0.1",
+			"MINISTACK_HOST=127.0.0.1",
+			"MINISTACK_REGION=" + region,
+			"PERSIST_STATE=1",
+			"STATE_DIR=" + filepath.Join(s.options.State, "emulator"),
+			"S3_PERSIST=1",
+			"S3_DATA_DIR=" + filepath.Join(s.options.State, "objects"),
+			// Servers of other protocols that it would start on ports of their own.
+			"IOT_MTLS_ENABLED=0",
+			"SFTP_ENABLED=0",
+			// It would look for a Docker daemon, and run functions there.
+			"DOCKER_HOST=unix:///nonexistent",
+		},
+	}
+}
+
+func (s *Stack) telegram(port int) program {
+	return program{
+		name: "telegram",
+		args: []string{
+			filepath.Join(s.programs, "telegram"),
+			"-addr", "127.0.0.1:" + strconv.Itoa(port),
+			"-state", filepath.Join(s.options.State, "telegram"),
+		},
+		grace: simulatorGrace,
+		env:   []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + filepath.Join(s.options.State, "tmp")},
+	}
+}
+
+func (s *Stack) speech(installed tools, port int) program {
+	return program{
+		name:  "speech",
+		args:  []string{installed.speechPython, filepath.Join(s.options.Root, "localstack/speech/serve.py"), "--port", strconv.Itoa(port)},
+		grace: simulatorGrace,
+		env: []string{
+			"PATH=" + os.Getenv("PATH"),
+			"HOME=" + s.options.State,
+			"TMPDIR=" + filepath.Join(s.options.State, "tmp"),
+			"PYTHONUNBUFFERED=1",
+		},
+	}
+}
