@@ -30,9 +30,14 @@ func main() {
 			return nil, err
 		}
 
+		texts, err := chat.NewCatalog()
+		if err != nil {
+			return nil, err
+		}
+
 		state := worker.State(base, settings.State)
 		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
-		desk := alert.NewDesk(state, store.NewRegistry(state, base.Clock), bots, chat.NewTexts(), base.Clock)
+		desk := alert.NewDesk(state, store.NewRegistry(state, base.Clock), bots, texts, base.Clock)
 
 		return func(ctx context.Context, event events.SNSEvent) error {
 			var failures []error

@@ -25,12 +25,17 @@ func main() {
 			return nil, err
 		}
 
+		texts, err := chat.NewCatalog()
+		if err != nil {
+			return nil, err
+		}
+
 		deliverer := transcript.NewDeliverer(
 			transcript.NewService(worker.State(base, settings.State), base.Clock),
 			worker.Bucket(base, settings.Bucket),
 			worker.Scratch(base, settings.Scratch),
 			base.Clock,
-			telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram), chat.NewTexts(), base.Metrics,
+			telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram), texts, base.Metrics,
 		)
 
 		return worker.Consume(worker.Queue(base, settings.Queue, false), false, deliverer.Handle), nil

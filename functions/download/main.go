@@ -26,13 +26,18 @@ func main() {
 			return nil, err
 		}
 
+		texts, err := chat.NewCatalog()
+		if err != nil {
+			return nil, err
+		}
+
 		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
 		downloader := transcript.NewDownloader(
 			transcript.NewService(worker.State(base, settings.State), base.Clock),
 			bots,
 			worker.Bucket(base, settings.Bucket),
 			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
-			bots, chat.NewTexts(), base.Metrics,
+			bots, texts, base.Metrics,
 		)
 
 		return worker.Consume(worker.Queue(base, settings.Queue, false), false, downloader.Handle), nil

@@ -32,6 +32,11 @@ func main() {
 			return nil, err
 		}
 
+		texts, err := chat.NewCatalog()
+		if err != nil {
+			return nil, err
+		}
+
 		vault := worker.Vault(base, settings.Secrets)
 		transcriber := transcript.NewTranscriber(
 			transcript.NewService(worker.State(base, settings.State), base.Clock),
@@ -39,7 +44,7 @@ func main() {
 			groq.New(&http.Client{}, settings.Speech, settings.Model, vault), // the context of each call bounds it
 			worker.Bucket(base, settings.Bucket),
 			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
-			telegram.NewBots(vault, settings.Telegram), chat.NewTexts(), base.Metrics,
+			telegram.NewBots(vault, settings.Telegram), texts, base.Metrics,
 		)
 
 		return worker.Consume(worker.Queue(base, settings.Queue, false), false, transcriber.Handle), nil

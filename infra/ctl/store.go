@@ -131,8 +131,13 @@ func (o *operator) connect(ctx context.Context, client *telegram.Client, id, hoo
 		return err
 	}
 
-	for _, language := range append([]string{""}, chat.Languages()...) {
-		if err := client.SetCommands(ctx, language, chat.Commands(language)); err != nil {
+	texts, err := chat.NewCatalog()
+	if err != nil {
+		return fmt.Errorf("read the menu's texts: %w", err)
+	}
+
+	for _, language := range append([]string{""}, texts.Languages()...) {
+		if err := client.SetCommands(ctx, language, texts.Commands(language)); err != nil {
 			return fmt.Errorf("set the menu of store %s: %w", id, err)
 		}
 	}

@@ -1,0 +1,48 @@
+// Command bot answers updates, one at a time of each chat.
+package main
+
+import (
+	"github.com/lapak-id/lapak/shared/boot"
+	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/trace"
+	"github.com/lapak-id/lapak/shared/transcript"
+	"github.com/lapak-id/lapak/shared/user"
+)
+
+type settings struct {
+	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
+	Scratch  string `env:"LAPAK_SCRATCH_TABLE,required,notEmpty"`
+	Queue    string `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
+	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
+	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+}
+
+func main() {
+	boot.Run(func(base boot.Base, settings settings) (any, error) {
+		if err := trace.Start(&base.AWS); err != nil {
+			return nil, err
+		}
+
+		texts, err := chat.NewCatalog()
+		if err != nil {
+			return nil, err
+		}
+
+		state := worker.State(base, settings.State)
+		bot := chat.New(chat.Options{
+			Scratch:     worker.Scratch(base, settings.Scratch),
+			Stores:      store.NewRegistry(state, base.Clock),
+			Users:       user.NewRepository(state, base.Clock),
+			Transcripts: transcript.NewService(state, base.Clock),
+			Messenger:   telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram),
+			Catalog:     texts,
+			Clock:       base.Clock,
+			Metrics:     base.Metrics,
+		})
+
+		return worker.Consume(worker.Queue(base, settings.Queue, true), true, bot.Deliver), nil
+	})
+}
