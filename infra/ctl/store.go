@@ -190,7 +190,7 @@ func (o *operator) storeShow(ctx context.Context, args []string) error {
 		return err
 	}
 
-	hook, err := client.WebhookHealth(ctx)
+	hook, err := client.Webhook(ctx)
 	if err != nil {
 		return fmt.Errorf("store %s: %w", found.ID, err)
 	}

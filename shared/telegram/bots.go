@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/store"
@@ -110,6 +111,16 @@ func (b *Bots) SendDocument(
 	}
 
 	return client.SendDocument(ctx, to.Chat, name, content, caption)
+}
+
+// Webhook asks Telegram how its pushing to a store's bot goes.
+func (b *Bots) Webhook(ctx context.Context, of string) (health.Webhook, error) {
+	client, err := b.Client(ctx, of)
+	if err != nil {
+		return health.Webhook{}, err
+	}
+
+	return client.Webhook(ctx)
 }
 
 // Open streams a file that a person has sent to a store's bot.

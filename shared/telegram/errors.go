@@ -22,6 +22,9 @@ var errUnchanged = errors.New("the message says so already")
 // errTooLate marks the answer to a tap that is not waited for any more.
 var errTooLate = errors.New("the tap is not waited for any more")
 
+// errToken marks that Telegram does not know the bot.
+var errToken = errors.New("Telegram does not know this bot token: set the right one by infra/ctl store add")
+
 // patience is the longest wait that a call obeys by itself; above it, the
 // caller is told and can spend the time better.
 const patience = 3 * time.Second
@@ -55,6 +58,17 @@ func explain(err error, format string, args ...any) error {
 	return explained
 }
 
+// explainToOperator is explain for calls in which no person has a part: there
+// Unauthorized can only mean the token.
+func explainToOperator(err error, format string, args ...any) error {
+	explained := explain(err, format, args...)
+	if errors.Is(explained, errToken) {
+		return errs.Wrap(explained, errs.Unauthorized, "the bot token is not valid")
+	}
+
+	return explained
+}
+
 // classify reads what Telegram says: some of its meaning is in words only.
 func classify(said *ta.Error) (errs.Code, error) {
 	switch words := strings.ToLower(said.Description); {
@@ -71,8 +85,7 @@ func classify(said *ta.Error) (errs.Code, error) {
 	case said.ErrorCode == http.StatusUnauthorized, said.ErrorCode == http.StatusNotFound:
 		// Not Unauthorized, which means that the person is at fault: this is for
 		// the operator, and what waits to be sent must wait on.
-		return errs.Internal, errs.Wrap(said, errs.Internal,
-			"Telegram does not know this bot token: set the right one by infra/ctl store add")
+		return errs.Internal, errors.Join(errToken, said)
 	case said.ErrorCode == http.StatusConflict:
 		return errs.Conflict, said
 	case said.ErrorCode == http.StatusTooManyRequests:

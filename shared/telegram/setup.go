@@ -6,6 +6,7 @@ import (
 
 	"github.com/mymmrac/telego"
 
+	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/secret"
 )
 
@@ -24,7 +25,7 @@ func (c *Client) Me(ctx context.Context) (Profile, error) {
 		var err error
 		me, err = c.bot.GetMe(ctx)
 
-		return explain(err, "ask Telegram who the bot is")
+		return explainToOperator(err, "ask Telegram who the bot is")
 	})
 	if err != nil {
 		return Profile{}, err
@@ -51,45 +52,38 @@ func (c *Client) SetWebhook(ctx context.Context, webhook Webhook) error {
 			AllowedUpdates: webhook.Updates,
 		})
 
-		return explain(err, "set the webhook to %s", webhook.URL)
+		return explainToOperator(err, "set the webhook to %s", webhook.URL)
 	})
 }
 
 // DeleteWebhook has Telegram push no more updates. Waiting updates stay.
 func (c *Client) DeleteWebhook(ctx context.Context) error {
 	return obeying(ctx, func() error {
-		return explain(c.bot.DeleteWebhook(ctx, &telego.DeleteWebhookParams{}), "delete the webhook")
+		return explainToOperator(c.bot.DeleteWebhook(ctx, &telego.DeleteWebhookParams{}), "delete the webhook")
 	})
 }
 
-// WebhookHealth is what Telegram tells about its pushing.
-type WebhookHealth struct {
-	URL       string
-	Pending   int       // updates that wait
-	FailedAt  time.Time // the last failure; zero: none
-	LastError string
-}
-
-// WebhookHealth asks Telegram how its pushing goes.
-func (c *Client) WebhookHealth(ctx context.Context) (WebhookHealth, error) {
+// Webhook asks Telegram how its pushing goes. Unauthorized where the token is
+// not valid.
+func (c *Client) Webhook(ctx context.Context) (health.Webhook, error) {
 	var info *telego.WebhookInfo
 
 	err := obeying(ctx, func() error {
 		var err error
 		info, err = c.bot.GetWebhookInfo(ctx)
 
-		return explain(err, "ask for the webhook's health")
+		return explainToOperator(err, "ask for the state of the webhook")
 	})
 	if err != nil {
-		return WebhookHealth{}, err
+		return health.Webhook{}, err
 	}
 
-	health := WebhookHealth{URL: info.URL, Pending: info.PendingUpdateCount, LastError: info.LastErrorMessage}
+	state := health.Webhook{URL: info.URL, Pending: info.PendingUpdateCount, LastError: info.LastErrorMessage}
 	if info.LastErrorDate > 0 {
-		health.FailedAt = time.Unix(info.LastErrorDate, 0).UTC()
+		state.FailedAt = time.Unix(info.LastErrorDate, 0).UTC()
 	}
 
-	return health, nil
+	return state, nil
 }
 
 // Command is a command as the bot's menu shows it.
@@ -109,6 +103,6 @@ func (c *Client) SetCommands(ctx context.Context, language string, commands []Co
 	return obeying(ctx, func() error {
 		err := c.bot.SetMyCommands(ctx, &telego.SetMyCommandsParams{Commands: menu, LanguageCode: language})
 
-		return explain(err, "set the commands for language %q", language)
+		return explainToOperator(err, "set the commands for language %q", language)
 	})
 }
