@@ -68,7 +68,9 @@ func (t *template) functions() []string {
 	return names
 }
 
-func folderOf(logicalID string) string { return strings.ToLower(strings.TrimSuffix(logicalID, "Function")) }
+func folderOf(logicalID string) string {
+	return strings.ToLower(strings.TrimSuffix(logicalID, "Function"))
+}
 
 // body gives the template as text.
 func (t *template) body() ([]byte, error) {

@@ -1,0 +1,412 @@
+// Package infra_test holds template.yaml, its alarms and the code together:
+// what one of them says about the others must be so.
+package infra_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// document is a template as far as these tests read it. References, such as
+// !GetAtt Key.Arn, are read as their text.
+type document struct {
+	Mappings  map[string]map[string]map[string]any `yaml:"Mappings"`
+	Resources map[string]yaml.Node                 `yaml:"Resources"`
+	Globals   struct {
+		Function struct {
+			Environment environment `yaml:"Environment"`
+		} `yaml:"Function"`
+	} `yaml:"Globals"`
+}
+
+type environment struct {
+	Variables map[string]any `yaml:"Variables"`
+}
+
+type resource struct {
+	Type       string    `yaml:"Type"`
+	Properties yaml.Node `yaml:"Properties"`
+}
+
+func read(t *testing.T, path string) document {
+	t.Helper()
+
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var found document
+	if err := yaml.Unmarshal(text, &found); err != nil {
+		t.Fatalf("parse %s: %v", path, err)
+	}
+
+	return found
+}
+
+// properties reads the properties of all resources of a type.
+func properties[T any](t *testing.T, from document, kind string) map[string]T {
+	t.Helper()
+
+	found := map[string]T{}
+
+	for id, node := range from.Resources {
+		var one resource
+		if err := node.Decode(&one); err != nil || one.Type != kind {
+			continue // Fn::ForEach is a list
+		}
+
+		var read T
+		if err := one.Properties.Decode(&read); err != nil {
+			t.Fatalf("read properties of %s: %v", id, err)
+		}
+
+		found[id] = read
+	}
+
+	if len(found) == 0 {
+		t.Fatalf("no %s found: is the template read right?", kind)
+	}
+
+	return found
+}
+
+type function struct {
+	FunctionName string              `yaml:"FunctionName"`
+	Timeout      int                 `yaml:"Timeout"`
+	Role         string              `yaml:"Role"`
+	Environment  environment         `yaml:"Environment"`
+	Events       map[string]resource `yaml:"Events"`
+}
+
+// name is that of the function's folder.
+func (f function) name() string { return strings.TrimPrefix(f.FunctionName, "${AWS::StackName}-") }
+
+type queue struct {
+	QueueName              string `yaml:"QueueName"`
+	VisibilityTimeout      int    `yaml:"VisibilityTimeout"`
+	MessageRetentionPeriod int    `yaml:"MessageRetentionPeriod"`
+	SqsManagedSseEnabled   bool   `yaml:"SqsManagedSseEnabled"`
+	RedrivePolicy          struct {
+		Target          string `yaml:"deadLetterTargetArn"`
+		MaxReceiveCount int    `yaml:"maxReceiveCount"`
+	} `yaml:"RedrivePolicy"`
+}
+
+// name is that after the stack's.
+func (q queue) name() string { return strings.TrimPrefix(q.QueueName, "${AWS::StackName}-") }
+
+func functions(t *testing.T) map[string]function {
+	t.Helper()
+
+	return properties[function](t, read(t, "../template.yaml"), "AWS::Serverless::Function")
+}
+
+func queues(t *testing.T) map[string]queue {
+	t.Helper()
+
+	return properties[queue](t, read(t, "../template.yaml"), "AWS::SQS::Queue")
+}
+
+// AWS advises 6 times, so that a batch that is throttled is not handed out
+// again while it waits.
+func TestQueueHidesMessagesSixTimesItsFunctionsTimeout(t *testing.T) {
+	t.Parallel()
+
+	all := queues(t)
+
+	var checked int
+
+	for id, function := range functions(t) {
+		for _, event := range function.Events {
+			if event.Type != "SQS" {
+				continue
+			}
+
+			var source struct {
+				Queue string `yaml:"Queue"`
+			}
+			if err := event.Properties.Decode(&source); err != nil {
+				t.Fatal(err)
+			}
+
+			queue, there := all[strings.TrimSuffix(source.Queue, ".Arn")]
+			if !there {
+				t.Fatalf("%s reads %s, which is no queue of the template", id, source.Queue)
+			}
+
+			const times = 6
+			if queue.VisibilityTimeout < times*function.Timeout {
+				t.Errorf("%s hides messages for %d s, want at least %d × the %d s of %s",
+					queue.name(), queue.VisibilityTimeout, times, function.Timeout, id)
+			}
+
+			checked++
+		}
+	}
+
+	if checked == 0 {
+		t.Error("no function reads a queue: is the template read right?")
+	}
+}
+
+func TestEveryQueueHasADeadLetterQueueOrIsOne(t *testing.T) {
+	t.Parallel()
+
+	const fortnight = 14 * 24 * 60 * 60
+
+	all := queues(t)
+
+	for id, queue := range all {
+		if !queue.SqsManagedSseEnabled {
+			t.Errorf("%s is not encrypted", id)
+		}
+
+		if strings.Contains(queue.name(), "-dead") {
+			if queue.MessageRetentionPeriod != fortnight {
+				t.Errorf("%s keeps messages for %d s, want 14 days", id, queue.MessageRetentionPeriod)
+			}
+
+			continue
+		}
+
+		dead, there := all[strings.TrimSuffix(queue.RedrivePolicy.Target, ".Arn")]
+		if !there || queue.RedrivePolicy.MaxReceiveCount < 2 {
+			t.Errorf("%s sends what cannot be handled to %q after %d tries, want a queue of the template and at least 2",
+				id, queue.RedrivePolicy.Target, queue.RedrivePolicy.MaxReceiveCount)
+		}
+
+		if strings.HasSuffix(queue.name(), ".fifo") != strings.HasSuffix(dead.name(), ".fifo") {
+			t.Errorf("%s and its dead-letter queue must both be FIFO or neither", id)
+		}
+	}
+}
+
+func TestEveryQueueRefusesPlainHTTP(t *testing.T) {
+	t.Parallel()
+
+	policies := properties[struct {
+		Queues []string `yaml:"Queues"`
+	}](t, read(t, "../template.yaml"), "AWS::SQS::QueuePolicy")
+
+	for id := range queues(t) {
+		if !slices.Contains(policies["QueuesPolicy"].Queues, id) {
+			t.Errorf("%s has no policy that refuses plain HTTP", id)
+		}
+	}
+}
+
+func TestEveryFunctionHasAlarmsAtFourFifthsOfItsTimeout(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile("alarms.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	thresholds := read(t, "alarms.yaml").Mappings["Function"]
+
+	for id, function := range functions(t) {
+		key := strings.TrimSuffix(id, "Function")
+
+		const fourFifths = 800 // of a second, in milliseconds
+		if got, want := thresholds[key]["NearTimeoutMilliseconds"], fourFifths*function.Timeout; got != want {
+			t.Errorf("alarms.yaml, mapping Function, %s: NearTimeoutMilliseconds is %v, want %d", key, got, want)
+		}
+
+		if got := thresholds[key]["Name"]; got != function.name() {
+			t.Errorf("alarms.yaml, mapping Function, %s: Name is %v, want %s", key, got, function.name())
+		}
+
+		listed := regexp.MustCompile(`\n    - \[Webhook,[^]]*]`).Find(text)
+		if !regexp.MustCompile(`\b` + key + `\b`).Match(listed) {
+			t.Errorf("alarms.yaml: %s is not in the list that Fn::ForEach::Functions goes through", key)
+		}
+	}
+}
+
+func TestEveryQueueHasAlarms(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile("alarms.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	mappings := read(t, "alarms.yaml").Mappings
+
+	for id, queue := range queues(t) {
+		mapping, key, list := "QueueAge", strings.TrimSuffix(id, "Queue"), `\n    - \[Updates,[^]]*Deliveries]`
+		if dead := strings.TrimSuffix(id, "DeadQueue"); dead != id {
+			mapping, key, list = "DeadQueue", dead, `\n    - \[Updates,[^]]*Invocations]`
+		}
+
+		if got := mappings[mapping][key]["Name"]; got != queue.name() {
+			t.Errorf("alarms.yaml, mapping %s, %s: Name is %v, want %s", mapping, key, got, queue.name())
+		}
+
+		if listed := regexp.MustCompile(list).Find(text); !regexp.MustCompile(`\b` + key + `\b`).Match(listed) {
+			t.Errorf("alarms.yaml: %s is not in the list of its Fn::ForEach", key)
+		}
+	}
+}
+
+// What a function reads from its environment is what the template gives it,
+// and nothing else is given: a setting that is missing shows only in the
+// cloud, and one too many is a permission that nobody looks at.
+func TestFunctionsGetTheSettingsThatTheyRead(t *testing.T) {
+	t.Parallel()
+
+	always := read(t, "../template.yaml").Globals.Function.Environment.Variables
+
+	for id, function := range functions(t) {
+		t.Run(function.name(), func(t *testing.T) {
+			t.Parallel()
+
+			reads := settings(t, filepath.Join("../functions", function.name()))
+
+			for _, name := range reads {
+				if _, given := function.Environment.Variables[name]; !given {
+					if _, given := always[name]; !given {
+						t.Errorf("functions/%s reads %s, which template.yaml does not give %s", function.name(), name, id)
+					}
+				}
+			}
+
+			for name := range function.Environment.Variables {
+				if !slices.Contains(reads, name) {
+					t.Errorf("template.yaml gives %s to %s, which does not read it", name, id)
+				}
+			}
+		})
+	}
+}
+
+// settings finds the environment variables of a function's settings, by the
+// tags of the struct that its main package reads them into. The queues that an
+// outbox row can go to are settings that several functions share.
+func settings(t *testing.T, dir string) []string {
+	t.Helper()
+
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no Go files in %s (%v)", dir, err)
+	}
+
+	var found []string
+
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		for _, match := range regexp.MustCompile(`env:"(LAPAK_[A-Z_]+)`).FindAllSubmatch(text, -1) {
+			found = append(found, string(match[1]))
+		}
+
+		if strings.Contains(string(text), "worker.Queues") {
+			found = append(found, settings(t, "../shared/boot/worker")...)
+		}
+	}
+
+	return found
+}
+
+type statement struct {
+	Effect   string `yaml:"Effect"`
+	Action   list   `yaml:"Action"`
+	Resource list   `yaml:"Resource"`
+}
+
+// list is one text or several.
+type list []string
+
+func (l *list) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind == yaml.ScalarNode {
+		*l = list{node.Value}
+
+		return nil
+	}
+
+	return node.Decode((*[]string)(l)) //nolint:wrapcheck // it says all
+}
+
+type role struct {
+	Policies []struct {
+		PolicyDocument struct {
+			Statement []statement `yaml:"Statement"`
+		} `yaml:"PolicyDocument"`
+	} `yaml:"Policies"`
+}
+
+func TestEveryFunctionHasARoleOfItsOwnWithoutWildcards(t *testing.T) {
+	t.Parallel()
+
+	roles := properties[role](t, read(t, "../template.yaml"), "AWS::IAM::Role")
+
+	for id, function := range functions(t) {
+		own := strings.TrimSuffix(id, "Function") + "Role"
+		if function.Role != own+".Arn" {
+			t.Errorf("%s has role %s, want its own: %s", id, function.Role, own)
+		}
+
+		for _, policy := range roles[own].Policies {
+			for at, statement := range policy.PolicyDocument.Statement {
+				where := own + ", statement " + strconv.Itoa(at+1)
+
+				if slices.Contains(statement.Resource, "*") {
+					t.Errorf("%s allows %v on everything", where, statement.Action)
+				}
+
+				for _, action := range statement.Action {
+					if strings.Contains(action, "*") {
+						t.Errorf("%s allows %s: name the actions", where, action)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestEveryFunctionHasItsFolderAndASampleEvent(t *testing.T) {
+	t.Parallel()
+
+	known := map[string]bool{}
+
+	for id, function := range functions(t) {
+		if want := strings.ToLower(strings.TrimSuffix(id, "Function")); function.name() != want {
+			t.Errorf("%s is called %s, want %s: the Makefile builds functions/%s for it", id, function.name(), want, want)
+		}
+
+		for _, path := range []string{
+			fmt.Sprintf("../functions/%s/main.go", function.name()),
+			fmt.Sprintf("../events/%s.json", function.name()),
+		} {
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s: %v", id, err)
+			}
+		}
+
+		known[function.name()] = true
+	}
+
+	folders, err := os.ReadDir("../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, folder := range folders {
+		if folder.IsDir() && !known[folder.Name()] {
+			t.Errorf("functions/%s is in no template", folder.Name())
+		}
+	}
+}
