@@ -92,8 +92,8 @@ func (d *Deliverer) apologise(ctx context.Context, job Job) (func(*Job), error) 
 // says it anew where that message is gone, and gives the message's number. A
 // person who has blocked the bot counts as told: the history keeps the outcome.
 func (d *Deliverer) replaceProgress(ctx context.Context, job Job, text message.Text) (int, error) {
+	err := d.edit(ctx, job, text)
 	progress := job.Progress
-	err := d.messenger.Edit(ctx, addressOf(job), text)
 
 	if errs.Is(err, errs.NotFound) {
 		progress, err = d.messenger.Send(ctx, message.Address{Store: job.Store, Chat: job.Chat}, text)
@@ -110,6 +110,15 @@ func (d *Deliverer) replaceProgress(ctx context.Context, job Job, text message.T
 	}
 
 	return progress, nil
+}
+
+// edit changes the progress message. NotFound where it is gone or never was.
+func (d *Deliverer) edit(ctx context.Context, job Job, text message.Text) error {
+	if job.Progress == 0 {
+		return errs.New(errs.NotFound, "job %s has no progress message", job.ID)
+	}
+
+	return d.messenger.Edit(ctx, addressOf(job), text) //nolint:wrapcheck // its one caller wraps
 }
 
 // send sends a file of a transcript, or the result anew, once for each wish.
@@ -154,10 +163,15 @@ func (d *Deliverer) sendWish(ctx context.Context, job Job, wish export) error {
 	to := message.Address{Store: job.Store, Chat: job.Chat}
 
 	result, err := load(ctx, d.bucket, job.Result.Blob)
+	gone := errs.Is(err, errs.NotFound)
+
+	if err != nil && !gone {
+		return err
+	}
+
 	switch {
-	case errs.Is(err, errs.NotFound):
+	case gone:
 		_, err = d.messenger.Send(ctx, to, d.texts.Gone(job))
-	case err != nil:
 	case wish.Again:
 		_, err = d.messenger.Send(ctx, to, d.texts.Result(job, result))
 	default:
@@ -181,12 +195,11 @@ func (d *Deliverer) sendFile(ctx context.Context, to message.Address, job Job, r
 	content, mimeType := []byte(result.Text+"\n"), "text/plain"
 
 	if format == SubRip {
-		var err error
-		if content, err = result.SRT(); err != nil {
-			return err
-		}
+		content, mimeType = result.SRT(), "application/x-subrip"
+	}
 
-		mimeType = "application/x-subrip"
+	if len(content) == 0 {
+		content = []byte("\n") // Telegram takes no empty file
 	}
 
 	name := job.Title()

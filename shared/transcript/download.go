@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/blob"
@@ -58,10 +60,6 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 		return nil, errs.Context(err, "download the file of job %s", job.ID)
 	}
 
-	if size >= 0 && reading.read != size {
-		return nil, errs.New(errs.Unavailable, "download the file of job %s: %d of %d bytes came", job.ID, reading.read, size)
-	}
-
 	sum := hex.EncodeToString(reading.sum.Sum(nil))
 	d.metrics.Put("DownloadedBytes", float64(reading.read), metric.Bytes, nil)
 
@@ -69,7 +67,7 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 		d.metrics.Put("CacheHits", 1, metric.Count, nil)
 
 		if err := d.bucket.Delete(ctx, key); err != nil {
-			return nil, errs.Context(err, "remove the second copy of a file, job %s", job.ID)
+			slog.WarnContext(ctx, "second copy of a file not removed, the lifecycle will", "key", key, "error", err)
 		}
 
 		return func(job *Job) { job.State, job.SHA256, job.Result = Transcribed, sum, &known }, nil
@@ -89,6 +87,8 @@ func mediaKey(job Job) string {
 const progressEvery = 3 * time.Second
 
 // meter hashes and counts what is read through it, and reports how far it is.
+// Its end is an error where the size is known and was missed: what is stored
+// from it is then not stored at all.
 type meter struct {
 	from   io.Reader
 	sum    hash.Hash
@@ -106,6 +106,10 @@ func (m *meter) Read(into []byte) (int, error) {
 	count, err := m.from.Read(into)
 	m.read += int64(count)
 	m.sum.Write(into[:count])
+
+	if m.total >= 0 && (m.read > m.total || errors.Is(err, io.EOF) && m.read < m.total) {
+		return count, errs.New(errs.Unavailable, "%d of %d bytes came", m.read, m.total)
+	}
 
 	if now := m.clock.Now(); m.total > 0 && !now.Before(m.next) {
 		m.next = now.Add(progressEvery)

@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 	"time"
-
-	"github.com/asticode/go-astisub"
 
 	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -59,33 +58,46 @@ func (t Transcript) summarise(key string) Summary {
 	}
 }
 
-// SRT writes the transcript as SubRip subtitles, one cue for each segment.
-// A transcript without segments becomes one cue; one without words, none.
-func (t Transcript) SRT() ([]byte, error) {
+// srtSafe keeps what was said from being read as a time line or as a tag.
+var srtSafe = strings.NewReplacer("-->", "→", "<", "‹")
+
+// byteOrderMark tells players that subtitles are UTF-8.
+const byteOrderMark = "\ufeff"
+
+// SRT writes the transcript as SubRip subtitles, one cue for each segment that
+// has words. A transcript without segments becomes one cue; one without words,
+// nothing.
+func (t Transcript) SRT() []byte {
 	cues := t.Segments
-	if len(cues) == 0 && t.Text != "" {
+	if len(cues) == 0 {
 		cues = []Segment{{End: t.Duration, Text: t.Text}}
 	}
 
-	subtitles := astisub.NewSubtitles()
+	var written bytes.Buffer
+
+	number := 0
 
 	for _, cue := range cues {
-		line := astisub.Line{Items: []astisub.LineItem{{Text: strings.Join(strings.Fields(cue.Text), " ")}}}
-		subtitles.Items = append(subtitles.Items, &astisub.Item{
-			StartAt: cue.Start, EndAt: cue.End, Lines: []astisub.Line{line},
-		})
+		said := strings.Join(strings.Fields(srtSafe.Replace(cue.Text)), " ")
+		if said == "" {
+			continue
+		}
+
+		if number == 0 {
+			written.WriteString(byteOrderMark)
+		}
+
+		number++
+		fmt.Fprintf(&written, "%d\n%s --> %s\n%s\n\n", number, srtTime(cue.Start), srtTime(cue.End), said)
 	}
 
-	if len(subtitles.Items) == 0 {
-		return nil, nil
-	}
+	return written.Bytes()
+}
 
-	var written bytes.Buffer
-	if err := subtitles.WriteToSRT(&written); err != nil {
-		return nil, errs.Wrap(err, errs.Internal, "write %d cues as SubRip", len(cues))
-	}
-
-	return written.Bytes(), nil
+// srtTime writes a time as SubRip does: 01:02:03,456.
+func srtTime(at time.Duration) string {
+	return fmt.Sprintf("%02d:%02d:%02d,%03d",
+		at/time.Hour, at%time.Hour/time.Minute, at%time.Minute/time.Second, at%time.Second/time.Millisecond)
 }
 
 // save stores a transcript and gives its summary.
