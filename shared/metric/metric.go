@@ -64,13 +64,17 @@ func (e *Emitter) Put(name string, value float64, unit Unit, dimensions Dimensio
 		return
 	}
 
+	// A metric without dimensions has an empty set of them: CloudWatch drops null.
+	names := slices.AppendSeq(make([]string, 0, len(dimensions)), maps.Keys(dimensions))
+	slices.Sort(names)
+
 	line := map[string]any{
 		name: value,
 		"_aws": metadata{
 			Timestamp: e.clock.Now().UnixMilli(),
 			CloudWatchMetrics: []directive{{
 				Namespace:  Namespace,
-				Dimensions: [][]string{slices.Sorted(maps.Keys(dimensions))},
+				Dimensions: [][]string{names},
 				Metrics:    []definition{{Name: name, Unit: unit}},
 			}},
 		},
