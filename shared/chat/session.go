@@ -110,14 +110,10 @@ func (c *Chat) trySaveSession(ctx context.Context, r *request) error {
 		return err
 	}
 
-	row := table.Row{Key: key, Version: r.session.version, Body: body, Expires: c.Clock.Now().Add(sessionFor)}
-	op := table.Replace(row)
-
-	if row.Version == 0 {
-		op = table.Create(row)
-	}
-
-	if err := c.Scratch.Write(ctx, op); err != nil {
+	put := table.Put(table.Row{
+		Key: key, Version: r.session.version, Body: body, Expires: c.Clock.Now().Add(sessionFor),
+	})
+	if err := c.Scratch.Write(ctx, put); err != nil {
 		return errs.Context(err, "save the session of user %d", r.from.ID)
 	}
 

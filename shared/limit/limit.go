@@ -114,14 +114,8 @@ func (l *Limiter) tryTake(ctx context.Context, key table.Key, rate Rate) (time.D
 		return 0, err
 	}
 
-	row := table.Row{Key: key, Version: version, Body: body, Expires: expiry(after)}
-	op := table.Replace(row)
-
-	if version == 0 {
-		op = table.Create(row)
-	}
-
-	if err := l.scratch.Write(ctx, op); err != nil {
+	put := table.Put(table.Row{Key: key, Version: version, Body: body, Expires: expiry(after)})
+	if err := l.scratch.Write(ctx, put); err != nil {
 		return 0, errs.Context(err, "take from a limit")
 	}
 
