@@ -1,5 +1,6 @@
 """Request bodies read in pieces: plain, chunked and multipart, never whole in memory."""
 
+import re
 from collections.abc import Iterator
 from email.message import Message
 from typing import BinaryIO
@@ -21,26 +22,26 @@ class Body:
     """The body of an HTTP request, by Content-Length or chunked."""
 
     def __init__(self, stream: BinaryIO, headers: Message, limit: int) -> None:
-        """Raises TooLargeError if the announced length is above limit (bytes), MalformedError if it is no number."""
+        """limit is in bytes."""
         self._stream = stream
         self._allowed = limit
         self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
-        length = headers.get("Content-Length", "0")
-        if not self._chunked and not length.isdecimal():
-            raise MalformedError(f"Content-Length {length!r} is not a number")
-        self._left = 0 if self._chunked else int(length)
-        self.ended = not self._chunked and self._left == 0
-        if self._left > limit:
-            raise TooLargeError
+        self._length = headers.get("Content-Length", "0")
+        self._left = 0  # Of the body, or of its current chunk.
+        self.ended = not self._chunked and self._length == "0"
 
     def pieces(self) -> Iterator[bytes]:
-        """Yields the body; raises TooLargeError beyond the limit, MalformedError if it is cut short."""
+        """Yields the body, once; raises TooLargeError beyond the limit, MalformedError if it is cut short."""
+        if not self._chunked and not self.ended:
+            if not self._length.isdecimal():
+                raise MalformedError(f"Content-Length {self._length!r} is not a number")
+            self._left = int(self._length)
+            if self._left > self._allowed:
+                raise TooLargeError
         while not self.ended:
-            if self._left == 0:
-                self._left = self._next_chunk()
-                if self._left == 0:
-                    self.ended = True
-                    return
+            if self._left == 0 and (not self._chunked or not self._next_chunk()):
+                self.ended = True
+                return
             piece = self._stream.read1(min(PIECE, self._left))
             if not piece:
                 raise MalformedError("the connection ended before the body did")
@@ -48,28 +49,21 @@ class Body:
             self._allowed -= len(piece)
             if self._allowed < 0:
                 raise TooLargeError
-            if self._left == 0:
-                self._end_of_part()
+            if self._left == 0 and self._chunked and self._stream.readline(3) != b"\r\n":
+                raise MalformedError("a chunk does not end where its length says")
             yield piece
 
-    def _end_of_part(self) -> None:
-        if not self._chunked:
-            self.ended = True
-        elif self._stream.readline(3) != b"\r\n":
-            raise MalformedError("a chunk does not end where its length says")
-
-    def _next_chunk(self) -> int:
+    def _next_chunk(self) -> bool:
+        """Reads the length of the next chunk; reports whether there is one."""
         line = self._stream.readline(LONGEST_LINE)
-        try:
-            size = int(line.split(b";")[0].strip(), 16)
-        except ValueError as error:
-            raise MalformedError(f"{line[:20]!r} is not the length of a chunk") from error
-        if size < 0:
+        size = line.split(b";")[0].strip()
+        if not re.fullmatch(rb"[0-9a-fA-F]{1,16}", size):
             raise MalformedError(f"{line[:20]!r} is not the length of a chunk")
-        if size == 0:
+        self._left = int(size, 16)
+        if self._left == 0:
             while self._stream.readline(LONGEST_LINE) not in (b"\r\n", b"\n", b""):
                 pass  # Trailers say nothing that we use.
-        return size
+        return self._left > 0
 
 
 class Part:

@@ -6,6 +6,7 @@ and /control/… for tests. See README.md.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import re
@@ -65,14 +66,11 @@ class Speech(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], workers: int) -> None:
-        super().__init__(address, Handler)  # Before the model is loaded: a busy port is noticed at once.
-        self.control = Control()
-        self.pool = Pool(workers)
+    pool: Pool  # Set once the model is loaded; callers wait in the backlog until then.
 
-    def server_close(self) -> None:
-        super().server_close()
-        self.pool.close()
+    def __init__(self, address: tuple[str, int]) -> None:
+        super().__init__(address, Handler)
+        self.control = Control()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -175,15 +173,15 @@ class Handler(BaseHTTPRequestHandler):
         fields: dict[str, list[str]] = {}
         uploaded = False
         try:
-            body = self._body(GROQ_FORM_LIMIT)
-            for part in Multipart(body.pieces(), self.headers.get("Content-Type", "")):
+            pieces = self._body(GROQ_FORM_LIMIT).pieces()
+            for part in Multipart(pieces, self.headers.get("Content-Type", "")):
                 if part.name == "file" and part.filename is not None:
                     uploaded = True
                     call.filename, call.content_type = part.filename, part.content_type
                     _save(part.pieces, media, call, GROQ_LIMIT)
                 else:
                     fields.setdefault(part.name, []).append(part.text())
-            for _ in body.pieces():
+            for _ in pieces:
                 pass  # What follows the form means nothing, but must be read.
         except TooLargeError as error:
             message = answers.groq_error("Request Entity Too Large", code="request_too_large")
@@ -416,18 +414,20 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2, help="files recognised at once (default: %(default)s)")
     options = parser.parse_args()
     try:
-        server = Speech((options.host, options.port), options.workers)
+        server = Speech((options.host, options.port))
     except OSError as error:
         sys.exit(f"speech: cannot listen on {options.host}:{options.port}: {error.strerror}; choose another --port")
 
     def stop(_signal: int, _frame: object) -> None:
-        threading.Thread(target=server.shutdown).start()  # shutdown waits for the loop that this interrupts.
+        # In a thread of its own: shutdown waits for the loop that this handler interrupts.
+        threading.Thread(target=server.shutdown, daemon=True).start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    host, port = server.server_address[:2]
-    print(f"speech: listening on http://{host}:{port}", flush=True)
-    with server:
+    with server, contextlib.closing(Pool(options.workers)) as pool:
+        server.pool = pool
+        host, port = server.server_address[:2]
+        print(f"speech: listening on http://{host}:{port}", flush=True)
         server.serve_forever(poll_interval=0.1)
 
 

@@ -1,5 +1,6 @@
 """A small pool of recognition processes."""
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -47,7 +48,8 @@ class Worker:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait()
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # What it had not read yet is lost with it.
+            self._process.stdin.close()
         self._process.stdout.close()
 
 
@@ -93,10 +95,10 @@ class Pool:
             self._workers.clear()
 
     def _replace(self, dead: Worker) -> Worker:
+        dead.close()
         worker = Worker()
+        worker.read()
         with self._lock:
             self._workers.discard(dead)
             self._workers.add(worker)
-        dead.close()
-        worker.read()
         return worker
