@@ -10,9 +10,9 @@ PYTHON ?= python3
 ARCH ?= arm64
 # What is deployed: a section of samconfig.toml.
 ENV ?= dev
-# Seeds of the simulation, and where they start.
+# Runs of the simulation. SEED=n replays one, FROM=n starts there.
 SEEDS ?= 2000
-SEED ?= 1
+
 # Seconds for each fuzz target, minutes for the soak.
 FUZZ_SECONDS ?= 20
 SOAK_MINUTES ?= 30
@@ -72,8 +72,8 @@ conformance: race-notice ## Each port's promises, held by its memory adapter and
 	$(GO) test $(RACE) -count=1 ./tests/conformance/...
 
 .PHONY: sim
-sim: ## Simulation of the whole system with faults (SEEDS=2000, or SEED=n SEEDS=1 to replay one)
-	SEEDS=$(SEEDS) SEED=$(SEED) $(GO) test -count=1 -timeout 20m ./tests/simulation/...
+sim: ## Simulation of the whole system with faults (SEEDS=2000 runs, or SEED=n to replay one)
+	SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/...
 
 .PHONY: stack
 stack: ## Tests on the deployed local cloud, functions killed on the way
@@ -128,9 +128,9 @@ tidy: $(TOOLS)/bin/golangci-lint ## Format the code and tidy go.mod
 
 .PHONY: validate
 validate: $(TOOLS)/sam/made-from ## Check the templates: cfn-lint, sam validate, checkov
-	$(TOOLS)/sam/bin/cfn-lint --regions ap-southeast-3 --template template.yaml infra/alarms.yaml
+	$(TOOLS)/sam/bin/cfn-lint --regions ap-southeast-3 --template template.yaml infra/alarms.yaml infra/alarms/*.yaml
 	AWS_DEFAULT_REGION=ap-southeast-3 SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam validate --lint
-	LOG_LEVEL=ERROR $(TOOLS)/sam/bin/checkov --file template.yaml infra/alarms.yaml --config-file infra/checkov.yaml --skip-download --compact --quiet
+	LOG_LEVEL=ERROR $(TOOLS)/sam/bin/checkov --file template.yaml infra/alarms.yaml infra/alarms/*.yaml --config-file infra/checkov.yaml --skip-download --compact --quiet
 
 $(TOOLS)/bin/golangci-lint:
 	GOBIN=$(TOOLS)/bin CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

@@ -164,23 +164,23 @@ func spoken(words Words, heard string) string {
 	case "":
 		return ""
 	case "id", "indonesian":
-		return words.plain("language.id", nil)
+		return words.plain("language.indonesian", nil)
 	case "en", "english":
-		return words.plain("language.en", nil)
+		return words.plain("language.english", nil)
 	case "ms", "malay":
-		return words.plain("language.ms", nil)
+		return words.plain("language.malay", nil)
 	case "jv", "jw", "javanese":
-		return words.plain("language.jv", nil)
+		return words.plain("language.javanese", nil)
 	case "su", "sundanese":
-		return words.plain("language.su", nil)
+		return words.plain("language.sundanese", nil)
 	case "ar", "arabic":
-		return words.plain("language.ar", nil)
+		return words.plain("language.arabic", nil)
 	case "zh", "chinese":
-		return words.plain("language.zh", nil)
+		return words.plain("language.chinese", nil)
 	case "ja", "japanese":
-		return words.plain("language.ja", nil)
+		return words.plain("language.japanese", nil)
 	case "ko", "korean":
-		return words.plain("language.ko", nil)
+		return words.plain("language.korean", nil)
 	default:
 		first, size := utf8.DecodeRuneInString(heard)
 

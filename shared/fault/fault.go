@@ -91,12 +91,13 @@ func (s *Seeded) Wait(string) time.Duration {
 	return time.Duration(s.random.Int64N(int64(s.maxWait)))
 }
 
-// Stop ends all faults, so that a run can be checked to come to rest.
-func (s *Seeded) Stop() {
+// Pause stops all faults, or lets them go on: a run is set up without them,
+// and must come to rest when they end.
+func (s *Seeded) Pause(stopped bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.stopped = true
+	s.stopped = stopped
 }
 
 // killKey is the context key of the running invocation's kill switch.

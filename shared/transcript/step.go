@@ -85,9 +85,9 @@ func (s step) run(
 	ctx = logging.With(ctx, logging.Store, of.Store, logging.Job, of.Job)
 	started := s.jobs.clock.Now()
 
-	job, err := s.jobs.current(ctx, of, want)
+	job, err := s.jobs.claim(ctx, of, want)
 	if errors.Is(err, errSuperseded) {
-		slog.InfoContext(ctx, "skipped: the job has moved on", "step", want, "attempt", delivery.Attempt)
+		slog.InfoContext(ctx, "skipped: nothing to do", "step", want, "attempt", delivery.Attempt, "because", err)
 
 		return nil
 	}
@@ -96,7 +96,7 @@ func (s step) run(
 		return err
 	}
 
-	change, err := do(ctx, job)
+	change, err := s.work(ctx, of, job, do)
 	if err == nil {
 		job, err = s.jobs.move(ctx, of, want, change)
 	}
@@ -110,13 +110,31 @@ func (s step) run(
 		slog.InfoContext(ctx, "dropped: the job has moved on meanwhile", "step", want)
 
 		return nil
-	case (errs.Retryable(err) || errs.Is(err, errs.Conflict)) && delivery.Attempt < MaxAttempts:
+	case triesAgain(want, err, delivery.Attempt):
 		slog.WarnContext(ctx, "step failed, will be tried again", "step", want, "attempt", delivery.Attempt, "error", err)
 		s.release(ctx, of, want)
 
 		return err
 	default:
 		return s.fail(ctx, of, want, err)
+	}
+}
+
+// triesAgain reports whether a step that failed goes back to its queue. An
+// outcome that is ready is never given up for a passing trouble: it may have
+// been shown already, and the rescuer brings it again.
+func triesAgain(want State, err error, attempt int) bool {
+	passing := errs.Retryable(err) || errs.Is(err, errs.Conflict)
+
+	switch want {
+	case Failed:
+		return true
+	case Transcribed:
+		return passing
+	case Waiting, Downloaded, Delivered, Apologised, Cancelled:
+		return passing && attempt < MaxAttempts
+	default:
+		return false
 	}
 }
 
@@ -144,7 +162,7 @@ func (s step) work(
 
 	change, err := do(ctx, job)
 
-	if cause := context.Cause(ctx); err != nil && errs.Is(cause, errs.Conflict) {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSuperseded) {
 		err = cause // the failure followed from being stopped
 	}
 
@@ -170,7 +188,7 @@ func (s step) beat(ctx context.Context, cancel context.CancelCauseFunc, of ticke
 		_, err := s.jobs.move(ctx, of, want, func(job *Job) { job.Lease = s.jobs.clock.Now().Add(leaseFor) })
 
 		switch {
-		case errs.Is(err, errs.Conflict):
+		case errors.Is(err, errSuperseded):
 			cancel(err)
 
 			return
@@ -187,7 +205,7 @@ func (s step) release(ctx context.Context, of ticket, want State) {
 	defer cancel()
 
 	_, err := s.jobs.move(ctx, of, want, func(job *Job) { job.Lease = time.Time{} })
-	if err != nil && !errs.Is(err, errs.Conflict) {
+	if err != nil && !errors.Is(err, errSuperseded) {
 		slog.WarnContext(ctx, "lease not released, it runs out by itself", "error", err)
 	}
 }
@@ -282,7 +300,8 @@ func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error)
 		}
 
 		if job.Lease.After(now) {
-			return errs.New(errs.Conflict, "job %s is another worker's until %s", job.ID, job.Lease.Format(time.RFC3339))
+			return errs.Wrap(errSuperseded, errs.Conflict, "job %s is another worker's until %s",
+				job.ID, job.Lease.Format(time.RFC3339))
 		}
 
 		job.Lease = now.Add(leaseFor)

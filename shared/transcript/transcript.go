@@ -122,9 +122,14 @@ func load(ctx context.Context, from blob.Bucket, key string) (Transcript, error)
 	}
 	defer body.Close() //nolint:errcheck // nothing was written
 
-	var result Transcript
-	if err := json.NewDecoder(io.LimitReader(body, maxTranscriptBytes)).Decode(&result); err != nil {
+	text, err := io.ReadAll(io.LimitReader(body, maxTranscriptBytes))
+	if err != nil {
 		return Transcript{}, errs.Wrap(err, errs.Unavailable, "read transcript %s", key)
+	}
+
+	var result Transcript
+	if err := json.Unmarshal(text, &result); err != nil {
+		return Transcript{}, errs.Wrap(err, errs.Invalid, "decode transcript %s", key)
 	}
 
 	return result, nil

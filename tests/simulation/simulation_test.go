@@ -1,0 +1,129 @@
+// Package simulation_test runs the way of a file from webhook to person in one
+// process, with faults at every step, and checks after each that nothing is
+// lost, doubled or shown to the wrong person. A run is its seed:
+//
+//	SEED=42 go test ./tests/simulation -run TestSimulation -v
+//
+// SEEDS sets how many runs there are, from seed FROM on.
+package simulation_test
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+const (
+	defaultSeeds = 200
+	busySteps    = 400 // steps with faults before the world comes to rest
+	maxRate      = 0.25
+)
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewTextHandler(logs(), nil)))
+	os.Exit(m.Run())
+}
+
+// logs are wanted only for the replay of a single run.
+func logs() io.Writer {
+	if os.Getenv("SEED") != "" {
+		return os.Stderr
+	}
+
+	return io.Discard
+}
+
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+
+	value, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s=%q is not a number", name, text)
+	}
+
+	return value
+}
+
+func TestSimulation(t *testing.T) {
+	t.Parallel()
+
+	if os.Getenv("SEED") != "" {
+		t.Logf("%d steps", run(t, uint64(number(t, "SEED", 0)))) //nolint:gosec // a seed may be any number
+
+		return
+	}
+
+	var (
+		steps atomic.Int64
+		group sync.WaitGroup
+		seeds = make(chan int)
+		first = number(t, "FROM", 0)
+		count = number(t, "SEEDS", defaultSeeds)
+	)
+
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for seed := range seeds {
+				t.Run(strconv.Itoa(seed), func(t *testing.T) {
+					defer func() {
+						if t.Failed() {
+							t.Logf("replay: SEED=%d go test ./tests/simulation -run TestSimulation -v", seed)
+						}
+					}()
+
+					steps.Add(int64(run(t, uint64(seed)))) //nolint:gosec // not negative
+				})
+			}
+		})
+	}
+
+	for seed := first; seed < first+count && !t.Failed(); seed++ {
+		seeds <- seed
+	}
+
+	close(seeds)
+	group.Wait()
+	t.Logf("simulated %d steps in %d runs", steps.Load(), count)
+}
+
+// run is one run: some files and cancellations while everything fails at
+// times, then rest. It gives the number of steps.
+func run(t *testing.T, seed uint64) int {
+	t.Helper()
+
+	rate := float64(seed%10) / 9 * maxRate // every tenth run has no faults at all
+	w := newWorld(t, seed, rate)
+
+	for i := range busySteps {
+		if w.random.IntN(20) == 0 {
+			of, person := stores()[w.random.IntN(2)], int64(100+w.random.IntN(3))
+			if w.random.IntN(8) == 0 {
+				w.cancel(of, person, 1+i)
+			} else {
+				w.sendFile(of, person, 1+i)
+			}
+		}
+
+		w.step(t)
+	}
+
+	w.rest(t)
+
+	if !w.idle() {
+		t.Fatalf("not at rest after hours: %s", w.unrest())
+	}
+
+	w.watched.atRest(t)
+
+	return w.steps
+}

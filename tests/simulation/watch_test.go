@@ -1,0 +1,209 @@
+package simulation_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/transcript"
+)
+
+// How the outcomes of a job begin, in the Indonesian catalog.
+const (
+	resultMark    = "📝"
+	cancelledMark = "✖️ Dibatalkan"
+	apologyMark   = "😔"
+)
+
+// watch holds what must be true at every moment of a run.
+type watch struct {
+	world   *world
+	read    map[*shown]int // how many texts of a message were looked at
+	cancels map[chatKey]bool
+}
+
+func newWatch(w *world) *watch {
+	return &watch{world: w, read: map[*shown]int{}, cancels: map[chatKey]bool{}}
+}
+
+// next lists the states that may follow a state.
+func next(from transcript.State) []transcript.State {
+	switch from {
+	case transcript.Waiting:
+		return []transcript.State{
+			transcript.Downloaded, transcript.Transcribed, transcript.Failed, transcript.Cancelled,
+		}
+	case transcript.Downloaded:
+		return []transcript.State{transcript.Transcribed, transcript.Failed, transcript.Cancelled}
+	case transcript.Transcribed:
+		return []transcript.State{transcript.Delivered, transcript.Failed}
+	case transcript.Failed:
+		return []transcript.State{transcript.Apologised}
+	case transcript.Delivered, transcript.Apologised, transcript.Cancelled:
+		return nil
+	default:
+		return nil
+	}
+}
+
+// follow checks one change of the state table: jobs only move forward, and
+// none disappears.
+func (w *watch) follow(t *testing.T, change table.Change) {
+	t.Helper()
+
+	if change.Old == nil || !strings.HasPrefix(change.Old.Key.SK(), table.SortPrefix("job")) {
+		return
+	}
+
+	if change.New == nil {
+		t.Fatalf("job row %s disappeared", change.Old.Key)
+	}
+
+	before, err := table.Decode[transcript.Job](*change.Old)
+	must(t, err)
+	after, err := table.Decode[transcript.Job](*change.New)
+	must(t, err)
+
+	if before.State != after.State && !slices.Contains(next(before.State), after.State) {
+		t.Fatalf("job %s went from %s to %s", after.ID, before.State, after.State)
+	}
+}
+
+// look checks what people have seen since the last look: nothing of another
+// store, and what was shown as done stays.
+func (w *watch) look(t *testing.T) {
+	t.Helper()
+
+	for key, messages := range w.world.people.chats {
+		for _, message := range messages {
+			for i := w.read[message]; i < len(message.texts); i++ {
+				w.lookAt(t, key, message.texts, i)
+			}
+
+			w.read[message] = len(message.texts)
+		}
+	}
+}
+
+func (w *watch) lookAt(t *testing.T, key chatKey, texts []string, i int) {
+	t.Helper()
+
+	for _, other := range stores() {
+		if other != key.store && strings.Contains(texts[i], " of "+other) {
+			t.Fatalf("a chat of store %s shows what belongs to %s: %s", key.store, other, texts[i])
+		}
+	}
+
+	if i > 0 && final(texts[i-1]) {
+		t.Fatalf("chat %v: %q was shown as done and became %q", key, texts[i-1], texts[i])
+	}
+}
+
+func final(text string) bool {
+	return strings.HasPrefix(text, resultMark) || strings.Contains(text, apologyMark) ||
+		strings.Contains(text, cancelledMark)
+}
+
+// atRest checks that every file has exactly one outcome, and the right one.
+func (w *watch) atRest(t *testing.T) {
+	t.Helper()
+
+	jobs := map[jobKey]transcript.Job{}
+
+	for _, row := range w.world.state.All() {
+		if !strings.HasPrefix(row.Key.SK(), table.SortPrefix("job")) {
+			continue
+		}
+
+		job, err := table.Decode[transcript.Job](row)
+		must(t, err)
+
+		jobs[jobKey{job.Store, job.Chat, job.Source.FileID}] = job
+	}
+
+	shownResults := map[chatKey]int{}
+
+	for key, want := range w.world.outcome {
+		job, ok := jobs[key]
+		if !ok {
+			w.mustBeKnown(t, key)
+
+			continue
+		}
+
+		if job.State.Open() {
+			t.Fatalf("file %v: its job still is %s at rest", key, job.State)
+		}
+
+		w.mustShow(t, key, job, want)
+
+		if job.State == transcript.Delivered {
+			shownResults[chatKey{key.store, key.chat}]++
+		}
+	}
+
+	for key, messages := range w.world.people.chats {
+		count := 0
+
+		for _, message := range messages {
+			if strings.HasPrefix(message.now(), resultMark) {
+				count++
+			}
+		}
+
+		if count != shownResults[key] {
+			t.Fatalf("chat %v shows %d results of %d", key, count, shownResults[key])
+		}
+	}
+}
+
+// mustBeKnown checks a file that never became a job: its update is a dead
+// letter, which an operator brings back, or its person was told.
+func (w *watch) mustBeKnown(t *testing.T, key jobKey) {
+	t.Helper()
+
+	for _, letter := range w.world.dead[queue.Updates].All() {
+		if strings.Contains(string(letter.Body), `"`+key.file+`"`) {
+			return
+		}
+	}
+
+	for _, message := range w.world.people.chats[chatKey{key.store, key.chat}] {
+		if strings.Contains(message.now(), apologyMark) {
+			return
+		}
+	}
+
+	t.Fatalf("file %v was lost without a word", key)
+}
+
+// mustShow checks what the person sees of a job.
+func (w *watch) mustShow(t *testing.T, key jobKey, job transcript.Job, want expectation) {
+	t.Helper()
+
+	messages := w.world.people.chats[chatKey{key.store, key.chat}]
+	if job.Progress < 1 || job.Progress > len(messages) {
+		t.Fatalf("file %v: no message shows its outcome", key)
+	}
+
+	now := messages[job.Progress-1].now()
+
+	switch job.State {
+	case transcript.Delivered:
+		if !want.speech || !strings.Contains(now, want.text) {
+			t.Fatalf("file %v with %q: shown %q", key, want.text, now)
+		}
+	case transcript.Apologised:
+		if !strings.Contains(now, apologyMark) {
+			t.Fatalf("file %v failed, but its person sees %q", key, now)
+		}
+	case transcript.Cancelled:
+		if !w.cancels[chatKey{key.store, key.chat}] {
+			t.Fatalf("file %v was cancelled by nobody", key)
+		}
+	case transcript.Waiting, transcript.Downloaded, transcript.Transcribed, transcript.Failed:
+		t.Fatalf("file %v: %s is no outcome", key, job.State)
+	}
+}

@@ -1,0 +1,437 @@
+package simulation_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/blob"
+	blobs "github.com/lapak-id/lapak/shared/blob/memory"
+	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/fault"
+	"github.com/lapak-id/lapak/shared/limit"
+	"github.com/lapak-id/lapak/shared/outbox"
+	"github.com/lapak-id/lapak/shared/queue"
+	queues "github.com/lapak-id/lapak/shared/queue/memory"
+	vaults "github.com/lapak-id/lapak/shared/secret/memory"
+	"github.com/lapak-id/lapak/shared/store"
+	tables "github.com/lapak-id/lapak/shared/table/memory"
+	"github.com/lapak-id/lapak/shared/transcript"
+	"github.com/lapak-id/lapak/shared/user"
+	"github.com/lapak-id/lapak/shared/webhook"
+)
+
+const (
+	hookSecret = "a-secret-that-telegram-knows"
+	maxDead    = 4 // deliveries before a message goes to its dead-letter queue, as in template.yaml
+)
+
+// stores are the tenants of a run: two, so that one could leak into the other.
+func stores() []string { return []string{"kopi", "musik"} }
+
+// world is the whole of Lapak in one process: the real domain and the real
+// conversation over memory adapters that fail by plan.
+type world struct {
+	random  *rand.Rand
+	clock   *clock.Manual
+	plan    *fault.Seeded
+	state   *tables.Table
+	scratch *tables.Table
+	bucket  blob.Bucket
+	queues  map[queue.Name]*queues.Queue
+	dead    map[queue.Name]*queues.Queue
+	people  *fakeTelegram
+	vault   *vaults.Vault
+
+	webhook  *webhook.Handler
+	handlers map[queue.Name]queue.Handler
+	relay    *outbox.Relay
+	rescuer  *transcript.Rescuer
+
+	pending  []pushed      // updates that Telegram has not got rid of
+	streamed string        // the last change that relay has dealt with
+	retried  int           // how often relay has failed at the change behind it
+	provider int           // calls that the provider has answered
+	steps    int           // everything that was done
+	outcome  map[jobKey]expectation
+	watched  *watch
+}
+
+// pushed is an update on its way to the webhook.
+type pushed struct {
+	store string
+	body  []byte
+}
+
+type jobKey struct {
+	store string
+	chat  int64
+	file  string
+}
+
+// expectation is what must come of a file that a person has sent.
+type expectation struct {
+	text   string // what is said in it; empty: nothing can be heard
+	speech bool
+}
+
+func newWorld(t *testing.T, seed uint64, rate float64) *world {
+	t.Helper()
+
+	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
+	plan := fault.NewSeeded(seed, rate, time.Minute,
+		fault.FailBefore, fault.FailAfter, fault.Throttle, fault.Duplicate, fault.Delay, fault.Reorder,
+		fault.KillBefore, fault.KillAfter)
+	w := &world{
+		//nolint:gosec // a simulation wants a generator that replays, not a secret one
+		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
+		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
+		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
+		people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+	}
+
+	visibility := map[queue.Name]time.Duration{
+		queue.Updates: time.Minute, queue.Downloads: 12 * time.Minute,
+		queue.Transcriptions: 90 * time.Minute, queue.Deliveries: 6 * time.Minute,
+	}
+	for name, hidden := range visibility {
+		fifo := name == queue.Updates
+		w.dead[name] = queues.New(now, fault.None{}, queues.Options{Name: name + "-dead", FIFO: fifo})
+		w.queues[name] = queues.New(now, plan, queues.Options{
+			Name: name, FIFO: fifo, Visibility: hidden, MaxReceives: maxDead, Dead: w.dead[name],
+		})
+	}
+
+	w.build(t)
+	w.watched = newWatch(w)
+
+	return w
+}
+
+// build wires the functions as functions/*/main.go do.
+func (w *world) build(t *testing.T) {
+	t.Helper()
+
+	texts, err := chat.NewCatalog()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	urgent, err := webhook.NoCheckout()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	registry := store.NewRegistry(w.state, w.clock)
+	jobs := transcript.NewService(w.state, w.clock)
+	cache := transcript.NewCache(w.scratch, w.clock, "model")
+	bot := chat.New(chat.Options{
+		Scratch: w.scratch, Stores: registry, Users: user.NewRepository(w.state, w.clock), Transcripts: jobs,
+		Messenger: w.people, Catalog: texts, Clock: w.clock,
+		UserRate: limit.PerMinute(1000), StoreRate: limit.PerMinute(1000), // limits have tests of their own
+	})
+
+	w.webhook = webhook.New(webhook.Options{
+		Vault: w.vault, Updates: w.queues[queue.Updates], Urgent: urgent, Sources: webhook.AnySource,
+	})
+	w.handlers = map[queue.Name]queue.Handler{
+		queue.Updates:   bot.Deliver,
+		queue.Downloads: transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil).Handle,
+		queue.Transcriptions: transcript.NewTranscriber(jobs, passthrough{w.plan}, w, w.bucket, cache,
+			w.people, texts, nil).Handle,
+		queue.Deliveries: transcript.NewDeliverer(jobs, w.bucket, w.scratch, w.clock, w.people, texts, nil).Handle,
+	}
+	w.relay = outbox.NewRelay(w.state, map[queue.Name]queue.Sender{
+		queue.Downloads: w.queues[queue.Downloads], queue.Transcriptions: w.queues[queue.Transcriptions],
+		queue.Deliveries: w.queues[queue.Deliveries],
+	}, w.clock)
+	w.rescuer = transcript.NewRescuer(jobs, registry, nil)
+
+	w.calmly(func() {
+		for _, id := range stores() {
+			must(t, registry.Save(t.Context(), store.Store{
+				ID: id, Name: id, Owner: 1, Language: "id", TimeZone: store.DefaultTimeZone,
+			}))
+			must(t, w.vault.Rotate(t.Context(), store.WebhookSecretName(id), hookSecret))
+		}
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// calmly does something without faults.
+func (w *world) calmly(do func()) {
+	w.plan.Pause(true)
+	do()
+	w.plan.Pause(false)
+}
+
+// Model names what hears, for the cache.
+func (w *world) Model() string { return "model" }
+
+// Recognize stands for the provider.
+func (w *world) Recognize(ctx context.Context, _ string, audio io.Reader) (transcript.Transcript, error) {
+	content, err := io.ReadAll(audio)
+	if err != nil {
+		return transcript.Transcript{}, fmt.Errorf("hear: %w", err)
+	}
+
+	var heard transcript.Transcript
+
+	_, err = fault.Around(ctx, w.plan, "provider.recognize", func() error {
+		w.provider++
+
+		if !isSpeech(content) {
+			return errs.New(errs.Invalid, "this is no speech").Tell("error.not_heard", nil)
+		}
+
+		heard = transcript.Transcript{Text: strings.TrimPrefix(string(content), spoken), Language: "en"}
+
+		return nil
+	})
+
+	return heard, err
+}
+
+// sendFile has a person send a file to a store's bot.
+func (w *world) sendFile(of string, person int64, number int) {
+	content := fmt.Sprintf("%swords number %d of %s", spoken, w.random.IntN(4), of)
+	want := expectation{text: strings.TrimPrefix(content, spoken), speech: true}
+
+	if w.random.IntN(5) == 0 {
+		content, want = fmt.Sprintf("noise %d", number), expectation{}
+	}
+
+	file := fmt.Sprintf("file-%d-%d", person, number)
+	w.people.files[of+"/"+file] = []byte(content)
+	// A person's own message takes a number of the chat too.
+	key := chatKey{of, person}
+	w.people.chats[key] = append(w.people.chats[key], &shown{texts: []string{"(" + file + ")"}, own: true})
+
+	update := map[string]any{
+		"update_id": int64(number),
+		"message": map[string]any{
+			"message_id": len(w.people.chats[key]), "date": w.clock.Now().Unix(),
+			"chat": map[string]any{"id": person, "type": "private"},
+			"from": map[string]any{"id": person, "is_bot": false, "first_name": "P", "language_code": "id"},
+			"voice": map[string]any{
+				"file_id": file, "file_unique_id": file, "duration": 1, "file_size": len(content),
+			},
+		},
+	}
+	w.outcome[jobKey{of, person, file}] = want
+	w.push(of, update)
+}
+
+// cancel has a person give everything up.
+func (w *world) cancel(of string, person int64, number int) {
+	key := chatKey{of, person}
+	w.people.chats[key] = append(w.people.chats[key], &shown{texts: []string{"/cancel"}, own: true})
+	w.watched.cancels[key] = true
+	w.push(of, map[string]any{
+		"update_id": int64(number),
+		"message": map[string]any{
+			"message_id": len(w.people.chats[key]), "date": w.clock.Now().Unix(),
+			"chat":     map[string]any{"id": person, "type": "private"},
+			"from":     map[string]any{"id": person, "is_bot": false, "first_name": "P", "language_code": "id"},
+			"text":     "/cancel",
+			"entities": []any{map[string]any{"type": "bot_command", "offset": 0, "length": len("/cancel")}},
+		},
+	})
+}
+
+func (w *world) push(of string, update any) {
+	body, err := json.Marshal(update)
+	if err != nil {
+		panic(err)
+	}
+
+	w.pending = append(w.pending, pushed{of, body})
+}
+
+// stepWebhook has Telegram push one waiting update. It comes again after any
+// answer but a 2xx, and now and then all the same.
+func (w *world) stepWebhook() {
+	if len(w.pending) == 0 {
+		return
+	}
+
+	index := w.random.IntN(len(w.pending))
+	update := w.pending[index]
+
+	ctx, cancel := fault.Invocation(context.Background())
+	defer cancel()
+
+	response := w.webhook.Serve(ctx, webhook.Request{Store: update.store, Secret: hookSecret, Body: update.body})
+	if response.Status == 200 && w.random.IntN(20) != 0 {
+		w.pending = append(w.pending[:index], w.pending[index+1:]...)
+	}
+}
+
+// stepWorker gives one batch of a queue to its worker, as Lambda does.
+func (w *world) stepWorker(name queue.Name) {
+	from := w.queues[name]
+
+	batch, err := from.Receive(context.Background(), 1+w.random.IntN(3), 0)
+	if err != nil {
+		return
+	}
+
+	ctx, cancel := fault.Invocation(context.Background())
+	defer cancel()
+
+	failed := queue.Process(ctx, batch, name == queue.Updates, w.handlers[name])
+	if ctx.Err() != nil {
+		return // the process died: nothing was reported, everything comes again
+	}
+
+	for _, delivery := range batch {
+		if _, again := failed[delivery.ID]; again {
+			_ = from.Extend(ctx, delivery, 2*time.Second<<delivery.Attempt) // else the visibility timeout ends
+
+			continue
+		}
+
+		_ = from.Delete(context.Background(), delivery) // else it comes again
+	}
+}
+
+// stepRelay gives relay what the state table's stream has for it.
+func (w *world) stepRelay(t *testing.T) {
+	t.Helper()
+
+	changes, err := w.state.Changes(w.streamed)
+	must(t, err)
+
+	ctx, cancel := fault.Invocation(context.Background())
+	defer cancel()
+
+	const giveUp = 6
+
+	for _, change := range changes {
+		if change.Inserted() && strings.HasPrefix(change.New.Key.SK(), outbox.SortPrefix) {
+			if err := w.relay.Forward(ctx, *change.New); err != nil && w.retried < giveUp {
+				w.retried++
+
+				return
+			}
+		}
+
+		w.watched.follow(t, change)
+
+		w.streamed, w.retried = change.ID, 0
+	}
+}
+
+// stepSweep does what the function sweep does each minute.
+func (w *world) stepSweep() {
+	ctx, cancel := fault.Invocation(context.Background())
+	defer cancel()
+
+	_, _ = w.relay.Sweep(ctx)    // its errors are logged by Lambda and come again
+	_, _ = w.rescuer.Rescue(ctx) // next minute
+}
+
+// step does one thing that might happen next.
+func (w *world) step(t *testing.T) {
+	t.Helper()
+
+	w.steps++
+
+	switch names := []queue.Name{queue.Updates, queue.Downloads, queue.Transcriptions, queue.Deliveries}; w.random.IntN(8) {
+	case 0:
+		w.stepWebhook()
+	case 1, 2, 3, 4:
+		w.stepWorker(names[w.random.IntN(len(names))])
+	case 5, 6:
+		w.stepRelay(t)
+	default:
+		w.clock.Advance(time.Duration(w.random.Int64N(int64(20 * time.Second))))
+
+		if w.random.IntN(3) == 0 {
+			w.stepSweep()
+		}
+	}
+
+	w.watched.look(t)
+}
+
+// rest lets the world come to rest without faults: everything that was lost on
+// the way must be found again within hours.
+func (w *world) rest(t *testing.T) {
+	t.Helper()
+	w.plan.Pause(true)
+
+	for range 4 * 60 * 2 {
+		w.steps++
+
+		for len(w.pending) > 0 {
+			w.stepWebhook()
+		}
+
+		for range 3 {
+			for _, name := range []queue.Name{queue.Updates, queue.Downloads, queue.Transcriptions, queue.Deliveries} {
+				w.stepWorker(name)
+			}
+
+			w.stepRelay(t)
+		}
+
+		w.clock.Advance(30 * time.Second)
+		w.stepSweep()
+		w.watched.look(t)
+
+		if w.idle() {
+			return
+		}
+	}
+}
+
+// idle reports whether nothing is left to be done.
+func (w *world) idle() bool {
+	for _, waiting := range w.queues {
+		if len(waiting.All()) > 0 {
+			return false
+		}
+	}
+
+	for _, row := range w.state.All() {
+		if strings.HasPrefix(row.Key.SK(), outbox.SortPrefix) || !row.Index.IsZero() {
+			return false
+		}
+	}
+
+	return len(w.pending) == 0
+}
+
+// unrest says what is left to be done.
+func (w *world) unrest() string {
+	var left []string
+
+	for name, waiting := range w.queues {
+		if count := len(waiting.All()); count > 0 {
+			left = append(left, fmt.Sprintf("%d messages in %s", count, name))
+		}
+	}
+
+	for _, row := range w.state.All() {
+		if strings.HasPrefix(row.Key.SK(), outbox.SortPrefix) || !row.Index.IsZero() {
+			left = append(left, row.Key.String()+" "+string(row.Body))
+		}
+	}
+
+	return strings.Join(left, "; ")
+}
