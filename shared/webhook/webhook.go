@@ -124,9 +124,11 @@ func (h *Handler) authenticate(ctx context.Context, request Request) error {
 		return errs.Wrap(err, errs.Unauthorized, "authenticate a webhook call")
 	}
 
+	// Whatever keeps the vault from answering (a denied access too) says nothing
+	// of the caller.
 	known, err := h.Vault.Get(ctx, store.WebhookSecretName(request.Store))
 	if err != nil && !errs.Is(err, errs.NotFound) {
-		return errs.Context(err, "authenticate a webhook call")
+		return errs.Wrap(err, errs.Unavailable, "authenticate a webhook call")
 	}
 
 	// An unknown store has an empty secret, which takes as long and accepts nothing.
