@@ -100,6 +100,10 @@ func (p *params) readJSON(body io.Reader) error {
 		return fmt.Errorf("can't parse JSON object: %w", err)
 	}
 
+	if decoded == nil { // null, as telego sends for a method without parameters; Telegram takes it
+		return nil
+	}
+
 	values, ok := decoded.(object)
 	if !ok {
 		return errors.New("expected an object")
