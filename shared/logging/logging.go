@@ -24,7 +24,8 @@ const (
 )
 
 // With gives a context whose log lines carry the attributes, given as for
-// slog: names and values by turns.
+// slog: names and values by turns. An attribute takes the place of one of the
+// same name, so that no line has a name twice.
 func With(ctx context.Context, args ...any) context.Context {
 	var record slog.Record
 
@@ -33,6 +34,7 @@ func With(ctx context.Context, args ...any) context.Context {
 	attrs := slices.Clone(attrsOf(ctx))
 
 	record.Attrs(func(attr slog.Attr) bool {
+		attrs = slices.DeleteFunc(attrs, func(old slog.Attr) bool { return old.Key == attr.Key })
 		attrs = append(attrs, attr)
 
 		return true
