@@ -12,8 +12,8 @@ import (
 
 const (
 	pageItems = 6
-	// listed is how many jobs the history goes back: ten pages.
-	listed = 60
+	// historyDepth is how many jobs the history goes back: ten pages.
+	historyDepth = 60
 )
 
 func (c *Chat) history(ctx context.Context, r *request) error { return c.showPage(ctx, r, 1) }
@@ -64,13 +64,13 @@ func (c *Chat) newest(ctx context.Context, r *request) ([]transcript.Job, bool, 
 	)
 
 	for {
-		page, err := c.Transcripts.History(ctx, r.storeID, r.from.ID, cursor, listed-len(jobs))
+		page, err := c.Transcripts.History(ctx, r.storeID, r.from.ID, cursor, historyDepth-len(jobs))
 		if err != nil {
 			return nil, false, errs.Context(err, "read the history of user %d", r.from.ID)
 		}
 
 		jobs, cursor = append(jobs, page.Jobs...), page.Next
-		if cursor == "" || len(jobs) >= listed {
+		if cursor == "" || len(jobs) >= historyDepth {
 			return jobs, cursor != "", nil
 		}
 	}
@@ -81,7 +81,7 @@ func (w Words) historyButtons(jobs []transcript.Job, zone string, page, pages in
 	var rows [][]message.Button
 
 	for _, job := range jobs {
-		label := w.stateSign(job.State) + " " + w.moment(job.CreatedAt, zone) + " · " + title(w, job)
+		label := w.stateSign(job.State) + " " + w.moment(job.CreatedAt, zone) + " · " + w.listed(job)
 		rows = append(rows, []message.Button{{Text: label, Data: tapShow + job.ID}})
 	}
 
@@ -99,6 +99,23 @@ func (w Words) historyButtons(jobs []transcript.Job, zone string, page, pages in
 	}
 
 	return append(rows, w.backTo("home"))
+}
+
+// listed names a job in a list: by its file's name or, as voice messages have
+// none, by its first words.
+func (w Words) listed(job transcript.Job) string {
+	const maxUnits = 28
+
+	if job.Title() != "" || job.Result == nil || job.Result.Preview == "" {
+		return title(w, job)
+	}
+
+	words, cut := fit(job.Result.Preview, maxUnits)
+	if cut {
+		words += "…"
+	}
+
+	return words
 }
 
 func (w Words) stateSign(state transcript.State) string {

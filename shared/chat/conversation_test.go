@@ -1,0 +1,139 @@
+package chat_test
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mymmrac/telego"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapak-id/lapak/shared/transcript"
+)
+
+var update = flag.Bool("update", false, "write what the bot says now into testdata")
+
+// The whole conversation as people see it lies in testdata, one file for each
+// language: read the change there when a text changes.
+func TestConversation(t *testing.T) {
+	t.Parallel()
+
+	for _, language := range []string{"id", "en"} {
+		t.Run(language, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWorld(t)
+			talk(w, language)
+
+			golden := filepath.Join("testdata", "conversation."+language+".txt")
+			got := strings.Join(w.phone.log, "\n") + "\n"
+
+			if *update {
+				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
+			}
+
+			want, err := os.ReadFile(golden)
+			require.NoError(t, err)
+			require.Equal(t, string(want), got, "if this is meant: go test ./shared/chat -update")
+		})
+	}
+}
+
+// talk lets Ani try everything once, with a minute between.
+func talk(w *world, language string) {
+	say := func(update telego.Update) {
+		switch {
+		case update.Message != nil:
+			update.Message.From = from(ani, language)
+			w.phone.log = append(w.phone.log, "", "ANI: "+update.Message.Text)
+		case update.CallbackQuery != nil:
+			update.CallbackQuery.From = *from(ani, language)
+			w.phone.log = append(w.phone.log, "", "ANI taps "+update.CallbackQuery.Data)
+		}
+
+		w.do(update)
+		w.now.Advance(time.Minute)
+	}
+
+	for _, text := range []string{
+		"/start", "/help@kopi_bot", "/settings", "/lang", "/history", "/cancel", "/start history", "/start nothing",
+		"/what", "halo",
+	} {
+		say(w.text(text))
+	}
+
+	for _, screen := range []string{"home", "transcribe", "history", "settings", "help", "lang", "gone"} {
+		say(w.tap(w.phone.last, "open:"+screen))
+	}
+
+	photo := w.text("")
+	photo.Message.Photo = []telego.PhotoSize{{FileID: "p"}}
+	say(photo)
+
+	pdf := w.text("")
+	pdf.Message.Document = &telego.Document{FileID: "d", FileName: "nota.pdf", MimeType: "application/pdf", FileSize: 9}
+	say(pdf)
+
+	film := w.text("")
+	film.Message.Video = &telego.Video{FileID: "v", FileName: "rapat <senin>.mp4", Duration: 4320, FileSize: 412_000_000}
+	say(film)
+
+	talkOfJobs(w, say)
+}
+
+// talkOfJobs starts jobs, moves them as workers would, and looks at them.
+func talkOfJobs(w *world, say func(telego.Update)) {
+	say(w.voice())
+
+	running := w.job()
+	say(w.tap(w.phone.last, "job:cancel:"+running.ID))
+	say(w.tap(w.phone.last, "job:cancel:"+running.ID))
+
+	meeting := w.voice()
+	meeting.Message.Voice = nil
+	meeting.Message.Audio = &telego.Audio{FileID: "a", FileName: "rapat <senin>.mp3", Duration: 4320, FileSize: 12_400_000}
+	say(meeting)
+
+	done := w.job()
+	done.State, done.Result = transcript.Delivered, &transcript.Summary{Blob: "b", Words: 3}
+	w.put(done)
+	say(w.tap(w.phone.last, "job:cancel:"+done.ID))
+	say(w.tap(w.phone.last, "job:txt:"+done.ID))
+	say(w.tap(w.phone.last, "job:srt:"+done.ID))
+	say(w.tap(w.phone.last, "job:show:"+done.ID))
+
+	say(w.voice())
+
+	failed := w.job()
+	failed.State, failed.Reference = transcript.Apologised, "7KQ2M4"
+	w.put(failed)
+	say(w.tap(w.phone.last, "job:show:"+failed.ID))
+	say(w.tap(w.phone.last, "job:retry:"+failed.ID))
+	say(w.tap(w.phone.last, "job:retry:"+failed.ID))
+	say(w.tap(w.phone.last, "job:txt:"+failed.ID))
+	say(w.tap(w.phone.last, "job:show:"+failed.ID))
+	say(w.tap(w.phone.last, "job:show:"+running.ID))
+	say(w.tap(w.phone.last, "job:show:nothing"))
+
+	for range 6 {
+		say(w.voice())
+	}
+
+	named := w.job()
+	named.State = transcript.Delivered
+	named.Result = &transcript.Summary{Blob: "b", Words: 9, Preview: "Selamat pagi semuanya, kita mulai dengan anggaran"}
+	w.put(named)
+
+	say(w.text("/history"))
+	say(w.tap(w.phone.last, "history:2"))
+	say(w.tap(w.phone.last, "history:99"))
+	say(w.tap(w.phone.last, "history:x"))
+	say(w.text("/cancel"))
+	say(w.tap(w.phone.last, "open:lang"))
+	say(w.tap(w.phone.last, "lang:en"))
+	say(w.tap(w.phone.last, "lang:xx"))
+	say(w.tap(w.phone.last, "lang:id"))
+}

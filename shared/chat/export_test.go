@@ -1,0 +1,26 @@
+package chat
+
+import (
+	"time"
+)
+
+// Fit is fit, for its properties.
+func Fit(text string, limit int) (string, bool) { return fit(text, limit) }
+
+// Units is units.
+func Units(text string) int { return units(text) }
+
+// Duration is Words.duration.
+func (w Words) Duration(length time.Duration) string { return w.duration(length) }
+
+// Size is Words.size.
+func (w Words) Size(bytes int64) string { return w.size(bytes) }
+
+// Number is Words.number.
+func (w Words) Number(value int64) string { return w.number(value) }
+
+// Moment is Words.moment.
+func (w Words) Moment(at time.Time, zone string) string { return w.moment(at, zone) }
+
+// DoneKept is how many updates of a person are recognised when they come again.
+const DoneKept = doneKept
