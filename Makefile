@@ -159,7 +159,7 @@ layer: ## Make the ffmpeg layer (ARCH=arm64)
 	infra/ffmpeg/build $(ARCH)
 
 .PHONY: deploy
-deploy: $(TOOLS)/sam/made-from layer ## Deploy to AWS (ENV=dev, staging or prod of samconfig.toml)
+deploy: $(TOOLS)/sam/made-from build layer ## Deploy to AWS (ENV=dev, staging or prod of samconfig.toml)
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam build --config-env $(ENV)
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam deploy --config-env $(ENV) \
 		$(if $(filter x86_64,$(ARCH)),--parameter-overrides Architecture=x86_64)

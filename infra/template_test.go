@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,8 +19,7 @@ import (
 // document is a template as far as these tests read it. References, such as
 // !GetAtt Key.Arn, are read as their text.
 type document struct {
-	Mappings  map[string]map[string]map[string]any `yaml:"Mappings"`
-	Resources map[string]yaml.Node                 `yaml:"Resources"`
+	Resources map[string]resource `yaml:"Resources"`
 	Globals   struct {
 		Function struct {
 			Environment environment `yaml:"Environment"`
@@ -58,10 +58,9 @@ func properties[T any](t *testing.T, from document, kind string) map[string]T {
 
 	found := map[string]T{}
 
-	for id, node := range from.Resources {
-		var one resource
-		if err := node.Decode(&one); err != nil || one.Type != kind {
-			continue // Fn::ForEach is a list
+	for id, one := range from.Resources {
+		if one.Type != kind {
+			continue
 		}
 
 		var read T
@@ -204,31 +203,27 @@ func TestEveryQueueRefusesPlainHTTP(t *testing.T) {
 	}
 }
 
+// nested is an entry of alarms.yaml.
+type nested struct {
+	TemplateURL string         `yaml:"TemplateURL"`
+	Parameters  map[string]any `yaml:"Parameters"`
+}
+
 func TestEveryFunctionHasAlarmsAtFourFifthsOfItsTimeout(t *testing.T) {
 	t.Parallel()
 
-	text, err := os.ReadFile("alarms.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	thresholds := read(t, "alarms.yaml").Mappings["Function"]
+	alarms := properties[nested](t, read(t, "alarms.yaml"), "AWS::CloudFormation::Stack")
 
 	for id, function := range functions(t) {
-		key := strings.TrimSuffix(id, "Function")
-
 		const fourFifths = 800 // of a second, in milliseconds
-		if got, want := thresholds[key]["NearTimeoutMilliseconds"], fourFifths*function.Timeout; got != want {
-			t.Errorf("alarms.yaml, mapping Function, %s: NearTimeoutMilliseconds is %v, want %d", key, got, want)
-		}
 
-		if got := thresholds[key]["Name"]; got != function.name() {
-			t.Errorf("alarms.yaml, mapping Function, %s: Name is %v, want %s", key, got, function.name())
-		}
-
-		listed := regexp.MustCompile(`\n    - \[Webhook,[^]]*]`).Find(text)
-		if !regexp.MustCompile(`\b` + key + `\b`).Match(listed) {
-			t.Errorf("alarms.yaml: %s is not in the list that Fn::ForEach::Functions goes through", key)
+		want := nested{TemplateURL: "alarms/function.yaml", Parameters: map[string]any{
+			"FunctionName":            "${Prefix}-" + function.name(),
+			"AlertsTopicArn":          "AlertsTopicArn",
+			"NearTimeoutMilliseconds": fourFifths * function.Timeout,
+		}}
+		if got := alarms[id]; !reflect.DeepEqual(got, want) {
+			t.Errorf("alarms.yaml, %s: got %v, want %v", id, got, want)
 		}
 	}
 }
@@ -236,25 +231,17 @@ func TestEveryFunctionHasAlarmsAtFourFifthsOfItsTimeout(t *testing.T) {
 func TestEveryQueueHasAlarms(t *testing.T) {
 	t.Parallel()
 
-	text, err := os.ReadFile("alarms.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	mappings := read(t, "alarms.yaml").Mappings
+	alarms := properties[nested](t, read(t, "alarms.yaml"), "AWS::CloudFormation::Stack")
 
 	for id, queue := range queues(t) {
-		mapping, key, list := "QueueAge", strings.TrimSuffix(id, "Queue"), `\n    - \[Updates,[^]]*Deliveries]`
-		if dead := strings.TrimSuffix(id, "DeadQueue"); dead != id {
-			mapping, key, list = "DeadQueue", dead, `\n    - \[Updates,[^]]*Invocations]`
+		template := "alarms/queue.yaml"
+		if strings.HasSuffix(id, "DeadQueue") {
+			template = "alarms/dead-queue.yaml"
 		}
 
-		if got := mappings[mapping][key]["Name"]; got != queue.name() {
-			t.Errorf("alarms.yaml, mapping %s, %s: Name is %v, want %s", mapping, key, got, queue.name())
-		}
-
-		if listed := regexp.MustCompile(list).Find(text); !regexp.MustCompile(`\b` + key + `\b`).Match(listed) {
-			t.Errorf("alarms.yaml: %s is not in the list of its Fn::ForEach", key)
+		if got := alarms[id]; got.TemplateURL != template || got.Parameters["QueueName"] != "${Prefix}-"+queue.name() {
+			t.Errorf("alarms.yaml, %s: got %s for queue %v, want %s for ${Prefix}-%s",
+				id, got.TemplateURL, got.Parameters["QueueName"], template, queue.name())
 		}
 	}
 }

@@ -16,7 +16,7 @@ import time
 import ministack.app
 from ministack.core import lambda_runtime
 from ministack.services import dynamodb, lambda_svc
-from ministack.services.cloudformation import engine, provisioners
+from ministack.services.cloudformation import provisioners
 
 functions_output = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
 functions_output_lock = threading.Lock()
@@ -77,19 +77,6 @@ def tell_what_functions_do():
 def send_small_answers_at_once():
     """Nagle's algorithm makes every answer of the runtime API wait: 52 ms an invocation instead of 9."""
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-
-
-def transform_nested_templates():
-    """A nested stack's transforms (Fn::ForEach) are not applied; only nested templates are parsed by this name."""
-    parse = engine._parse_template
-
-    def parse_and_transform(body):
-        template = engine._apply_transforms(parse(body))
-        if isinstance(template, engine._TransformFailed):
-            raise ValueError(template.error)
-        return template
-
-    engine._parse_template = parse_and_transform
 
 
 def deploy_alarms_on_metric_math():
@@ -174,7 +161,6 @@ def stop_functions_before_saving():
 
 tell_what_functions_do()
 send_small_answers_at_once()
-transform_nested_templates()
 deploy_alarms_on_metric_math()
 read_numbers_of_parameters()
 send_failed_stream_batches_again()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,18 +34,16 @@ const (
 type deployer struct {
 	aws      aws.Config
 	endpoint string
-	root     string
 	stack    string
 
 	files          *s3.Client
 	cloudformation *cloudformation.Client
 }
 
-func newDeployer(config aws.Config, root, stack string) *deployer {
+func newDeployer(config aws.Config, stack string) *deployer {
 	return &deployer{
 		aws:      config,
 		endpoint: *config.BaseEndpoint,
-		root:     root,
 		stack:    stack,
 		files: s3.NewFromConfig(config, func(options *s3.Options) {
 			options.UsePathStyle = true
@@ -135,18 +132,7 @@ func (d *deployer) pack(ctx context.Context, t *template, binaries []artifact) (
 		}
 	}
 
-	for _, nested := range t.resources("AWS::CloudFormation::Stack") {
-		url, err := d.uploadNested(ctx, field(nested.properties, "TemplateURL").Value)
-		if err != nil {
-			return nil, err
-		}
-
-		if err := set(nested.properties, "TemplateURL", url); err != nil {
-			return nil, err
-		}
-	}
-
-	return t.body()
+	return d.packNested(ctx, t)
 }
 
 func (d *deployer) uploadBinary(ctx context.Context, a artifact) (string, error) {
@@ -176,16 +162,36 @@ func (d *deployer) uploadLayer(ctx context.Context) (string, error) {
 	return key, err
 }
 
-func (d *deployer) uploadNested(ctx context.Context, path string) (string, error) {
-	body, err := os.ReadFile(filepath.Join(d.root, path))
-	if err != nil {
-		return "", fmt.Errorf("read nested template: %w", err)
+// packNested uploads the templates of nested stacks, and of those nested in
+// them, and gives the template pointing there.
+func (d *deployer) packNested(ctx context.Context, t *template) ([]byte, error) {
+	for _, stack := range t.resources("AWS::CloudFormation::Stack") {
+		path := filepath.Join(filepath.Dir(t.path), field(stack.properties, "TemplateURL").Value)
+
+		inner, err := readTemplate(path)
+		if err != nil {
+			return nil, err
+		}
+
+		body, err := d.packNested(ctx, inner)
+		if err != nil {
+			return nil, err
+		}
+
+		sum := sha256.Sum256(body)
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+
+		url, err := d.upload(ctx, name+"-"+hex.EncodeToString(sum[:])+".yaml", func() ([]byte, error) { return body, nil })
+		if err != nil {
+			return nil, err
+		}
+
+		if err := set(stack.properties, "TemplateURL", url); err != nil {
+			return nil, err
+		}
 	}
 
-	sum := sha256.Sum256(body)
-	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-
-	return d.upload(ctx, name+"-"+hex.EncodeToString(sum[:])+".yaml", func() ([]byte, error) { return body, nil })
+	return t.body()
 }
 
 // upload puts an object whose key names its content, unless it is there, and

@@ -273,7 +273,7 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 
 	var err error
 
-	s.Outputs, s.Deployed, err = newDeployer(s.AWS(), s.options.Root, stackName).deploy(ctx, t, binaries, parameters)
+	s.Outputs, s.Deployed, err = newDeployer(s.AWS(), stackName).deploy(ctx, t, binaries, parameters)
 	if err != nil {
 		return err
 	}
