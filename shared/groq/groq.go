@@ -4,6 +4,7 @@
 package groq
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,7 +75,7 @@ func (c *Client) Recognize(ctx context.Context, _ string, audio io.Reader) (tran
 	defer response.Body.Close() //nolint:errcheck // it was read, nothing can be lost
 
 	if response.StatusCode != http.StatusOK {
-		return transcript.Transcript{}, refusal(response)
+		return transcript.Transcript{}, refusal(response, key.Current)
 	}
 
 	return parse(io.LimitReader(response.Body, maxAnswer))
@@ -130,10 +132,12 @@ func (c *Client) writeForm(form *multipart.Writer, audio io.Reader) error {
 	return nil
 }
 
-// refusal turns an answer that is no transcript into an error.
-func refusal(response *http.Response) error {
+// refusal turns an answer that is no transcript into an error, without the
+// key, which some providers repeat.
+func refusal(response *http.Response, key secret.Value) error {
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxComplaint)) // a cut complaint is still one
 	said := strings.Join(strings.Fields(string(text)), " ")
+	said = strings.ReplaceAll(said, key.Reveal(), key.String())
 
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
@@ -154,7 +158,7 @@ func refusal(response *http.Response) error {
 // retryAfter reads the header in seconds; zero where it is missing or a date.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.ParseFloat(header.Get("Retry-After"), 64)
-	if err != nil || seconds < 0 || seconds > time.Hour.Seconds() {
+	if err != nil || !(seconds >= 0 && seconds <= time.Hour.Seconds()) { // NaN is neither
 		return 0
 	}
 
@@ -195,28 +199,37 @@ func parse(body io.Reader) (transcript.Transcript, error) {
 		Duration: seconds(given.Duration),
 	}
 
+	// A provider that does not say how long the audio is bounds nothing.
+	within := heard.Duration
+	if within == 0 {
+		within = longest
+	}
+
 	for _, segment := range given.Segments {
-		start, end := segment.span()
+		start, end := segment.span(within)
 		heard.Segments = append(heard.Segments, transcript.Segment{
 			Start: start, End: end, Text: strings.TrimSpace(strings.ToValidUTF8(segment.Text, "�")),
 		})
 	}
 
 	for _, word := range given.Words {
-		start, end := word.span()
+		start, end := word.span(within)
 		heard.Words = append(heard.Words, transcript.Word{
 			Start: start, End: end, Text: strings.TrimSpace(strings.ToValidUTF8(word.Word, "�")),
 		})
 	}
 
+	slices.SortStableFunc(heard.Segments, func(a, b transcript.Segment) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortStableFunc(heard.Words, func(a, b transcript.Word) int { return cmp.Compare(a.Start, b.Start) })
+
 	return heard, nil
 }
 
-// span gives a stretch that does not end before it starts.
-func (t timing) span() (time.Duration, time.Duration) {
-	start, end := seconds(t.Start), seconds(t.End)
+// span gives a stretch that does not end before it starts, nor after the audio.
+func (t timing) span(within time.Duration) (time.Duration, time.Duration) {
+	start := min(seconds(t.Start), within)
 
-	return start, max(start, end)
+	return start, max(start, min(seconds(t.End), within))
 }
 
 // longest bounds a time that a provider names: more is nonsense.
