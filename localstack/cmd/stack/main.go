@@ -1,0 +1,68 @@
+// Stack runs Lapak's local cloud: `stack run` until it is stopped, `stack
+// smoke` from a voice message to its transcript, `stack reset` to forget what
+// runs have kept. `make run`, `make smoke` and `make reset` call it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+
+	err := dispatch(ctx, os.Args[1:])
+
+	stop()
+
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "✖", err)
+		os.Exit(1)
+	}
+}
+
+func dispatch(ctx context.Context, args []string) error {
+	usage := errors.New("usage: stack run|smoke|reset [-help]")
+
+	if len(args) == 0 {
+		return usage
+	}
+
+	switch args[0] {
+	case "run":
+		return run(ctx, args[1:])
+	case "smoke":
+		return smoke(ctx, args[1:])
+	case "reset":
+		return forget(args[1:])
+	default:
+		return usage
+	}
+}
+
+// forget removes the state that runs keep.
+func forget(args []string) error {
+	flags := flag.NewFlagSet("reset", flag.ContinueOnError)
+	state := stateFlag(flags)
+
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("read flags: %w", err)
+	}
+
+	if err := os.RemoveAll(*state); err != nil {
+		return fmt.Errorf("remove state: %w", err)
+	}
+
+	fmt.Println("Forgot everything in", *state)
+
+	return nil
+}
+
+func stateFlag(flags *flag.FlagSet) *string {
+	return flags.String("state", ".local", "`folder` of what is kept between runs")
+}

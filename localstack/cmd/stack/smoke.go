@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lapak-id/lapak/localstack/stack"
+	"github.com/lapak-id/lapak/localstack/telegram/control"
+	"github.com/lapak-id/lapak/tests/media"
+)
+
+const (
+	startWithin  = 10 * time.Minute // the first time, tools are installed
+	answerWithin = time.Minute
+	errorsUpTo   = 0.10 // share of words
+)
+
+// smoke runs a local cloud of its own and sends a voice message through it.
+func smoke(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("smoke", flag.ContinueOnError)
+	repeat := flags.Duration("for", 0, "go on sending for this `time`; 0 sends one message")
+	verbose := flags.Bool("v", false, "print the functions' logs")
+
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("read flags: %w", err)
+	}
+
+	journal := &journal{}
+	printer := stack.NewPrinter(os.Stdout, coloured())
+	options := stack.Options{
+		Say: say,
+		OnEvent: func(event stack.Event) {
+			journal.add(event)
+
+			if *verbose {
+				printer.Print(event)
+			}
+		},
+	}
+
+	startCtx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+
+	running, err := stack.Start(startCtx, options)
+	if err != nil {
+		return fmt.Errorf("start the local cloud: %w", err)
+	}
+
+	err = running.AddDemo(startCtx)
+	if err == nil {
+		err = talk(ctx, running, journal, *repeat)
+	}
+
+	if err != nil {
+		printLogs(journal, printer)
+	}
+
+	if closeErr := running.Close(); closeErr != nil {
+		err = errors.Join(err, fmt.Errorf("stop the local cloud: %w", closeErr))
+	}
+
+	return err
+}
+
+// talk sends the sample voice message as a user would, once or for a while.
+func talk(ctx context.Context, running *stack.Stack, journal *journal, repeat time.Duration) error {
+	emma := control.New(running.Telegram).As(stack.People()[2].ID, stack.Demo().BotID())
+
+	hello, err := emma.Start(ctx, "")
+	if err != nil {
+		return fmt.Errorf("press Start: %w", err)
+	}
+
+	if _, err := emma.Wait(ctx, control.Condition{After: hello.Seq, Timeout: answerWithin}); err != nil {
+		return fmt.Errorf("wait for the welcome: %w", err)
+	}
+
+	say("The bot has welcomed Emma")
+
+	voice, err := os.ReadFile(filepath.Join(running.Root(), "tests/media/voice-en.ogg"))
+	if err != nil {
+		return fmt.Errorf("read the sample: %w", err)
+	}
+
+	spoken, err := media.Said("voice-en.ogg")
+	if err != nil {
+		return fmt.Errorf("read what the sample says: %w", err)
+	}
+
+	conversation := conversation{running: running, emma: emma, journal: journal, voice: voice, spoken: spoken}
+	if repeat == 0 {
+		return conversation.once(ctx)
+	}
+
+	return conversation.goOn(ctx, repeat)
+}
+
+type conversation struct {
+	running *stack.Stack
+	emma    control.Person
+	journal *journal
+	voice   []byte
+	spoken  string
+}
+
+// once sends the voice message and prints what came back and how long each
+// stage took.
+func (c conversation) once(ctx context.Context) error {
+	sent := time.Now()
+
+	text, err := c.exchange(ctx)
+	if err != nil {
+		return err
+	}
+
+	took := time.Since(sent)
+	wrong := media.WordErrorRate(c.spoken, text)
+
+	fmt.Printf("\n  said   %s\n  heard  %s\n  word error rate %.1f %%, %s from sending to reading\n\n",
+		strings.TrimSpace(c.spoken), strings.TrimSpace(text), 100*wrong, took.Round(time.Millisecond))
+	c.journal.printStages(sent)
+
+	if wrong >= errorsUpTo {
+		return fmt.Errorf("the words are not right: word error rate %.1f %%, want less than %.0f %%", 100*wrong, 100*errorsUpTo)
+	}
+
+	fmt.Println("✔ A voice message in, its transcript out.")
+
+	return nil
+}
+
+// goOn exchanges messages until the time is over. All but the first come from
+// the transcript cache, so it loads everything but speech recognition.
+func (c conversation) goOn(ctx context.Context, repeat time.Duration) error {
+	const reportEvery = time.Minute
+
+	var took []time.Duration
+
+	until, report := time.Now().Add(repeat), time.Now().Add(reportEvery)
+
+	for time.Now().Before(until) && ctx.Err() == nil {
+		began := time.Now()
+
+		text, err := c.exchange(ctx)
+		if err != nil {
+			return fmt.Errorf("exchange %d: %w", len(took)+1, err)
+		}
+
+		if wrong := media.WordErrorRate(c.spoken, text); wrong >= errorsUpTo {
+			return fmt.Errorf("exchange %d: word error rate %.1f %%: %s", len(took)+1, 100*wrong, text)
+		}
+
+		took = append(took, time.Since(began))
+
+		if time.Now().After(report) {
+			report = report.Add(reportEvery)
+
+			c.report(took)
+		}
+	}
+
+	c.report(took)
+
+	return nil
+}
+
+func (c conversation) report(took []time.Duration) {
+	if len(took) == 0 {
+		return
+	}
+
+	sorted := slices.Sorted(slices.Values(took))
+	say("%d exchanges, median %s, slowest %s, memory of the functions %d MB", len(sorted),
+		sorted[len(sorted)/2].Round(time.Millisecond), sorted[len(sorted)-1].Round(time.Millisecond), c.running.Memory()>>20)
+}
+
+// exchange sends the voice message, waits for its transcript and gives the
+// text file's content.
+func (c conversation) exchange(ctx context.Context) (string, error) {
+	const button = "📄"
+
+	voice, err := c.emma.File(ctx, control.Upload{Kind: "voice", Name: "voice.ogg", MIME: "audio/ogg", Content: bytes.NewReader(c.voice)})
+	if err != nil {
+		return "", fmt.Errorf("send the voice message: %w", err)
+	}
+
+	result, err := c.emma.Wait(ctx, control.Condition{After: voice.Seq, Button: button, Timeout: answerWithin})
+	if err != nil {
+		return "", fmt.Errorf("wait for the transcript: %w", err)
+	}
+
+	if _, err := c.emma.PressText(ctx, result.ID, button, answerWithin); err != nil {
+		return "", fmt.Errorf("ask for the text file: %w", err)
+	}
+
+	file, err := c.emma.Wait(ctx, control.Condition{After: result.Seq, Kind: "document", Timeout: answerWithin})
+	if err != nil {
+		return "", fmt.Errorf("wait for the text file: %w", err)
+	}
+
+	text, err := control.New(c.running.Telegram).Download(ctx, file.File)
+	if err != nil {
+		return "", fmt.Errorf("download the text file: %w", err)
+	}
+
+	return string(text), nil
+}
+
+// journal keeps what the functions did.
+type journal struct {
+	mu     sync.Mutex
+	events []stack.Event
+}
+
+func (j *journal) add(event stack.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+
+	j.events = append(j.events, event)
+}
+
+func (j *journal) all() []stack.Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+
+	return slices.Clone(j.events)
+}
+
+// printStages prints, in the order of the way of a message, when each function
+// began after the message was sent and how long it was at work.
+func (j *journal) printStages(sent time.Time) {
+	fmt.Printf("  %-11s %9s %11s %9s\n", "stage", "began", "invocations", "worked")
+
+	for _, function := range []string{"webhook", "bot", "relay", "download", "transcribe", "deliver"} {
+		var (
+			began  time.Time
+			count  int
+			worked time.Duration
+		)
+
+		for _, event := range j.all() {
+			if event.Function != function || event.Time.Before(sent) {
+				continue
+			}
+
+			switch event.Kind {
+			case stack.InvocationStarted:
+				if began.IsZero() {
+					began = event.Time
+				}
+			case stack.InvocationEnded:
+				count++
+				worked += event.Duration
+			case stack.ProcessStarted, stack.ProcessWrote, stack.ProcessExited:
+			}
+		}
+
+		if count > 0 {
+			fmt.Printf("  %-11s %9s %11d %9s\n", function, "+"+began.Sub(sent).Round(time.Millisecond).String(), count, worked.Round(time.Millisecond))
+		}
+	}
+
+	fmt.Println()
+}
+
+// printLogs shows what the functions said before something went wrong.
+func printLogs(journal *journal, printer *stack.Printer) {
+	say("What the functions logged:")
+
+	for _, event := range journal.all() {
+		printer.Print(event)
+	}
+}
