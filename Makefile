@@ -73,7 +73,7 @@ conformance: race-notice ## Each port's promises, held by its memory adapter and
 
 .PHONY: sim
 sim: ## Simulation of the whole system with faults (SEEDS=2000 runs, or SEED=n to replay one)
-	SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/...
+	@SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/... | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 
 .PHONY: stack
 stack: ## Tests on the deployed local cloud, functions killed on the way

@@ -127,3 +127,29 @@ func run(t *testing.T, seed uint64) int {
 
 	return w.steps
 }
+
+// TestTheSameFileCostsOnce checks what a world without faults costs: the
+// provider hears each content of a store once.
+func TestTheSameFileCostsOnce(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, 0, 0)
+
+	for number := range 20 {
+		w.sendFile(stores()[0], 100, 1+number)
+		w.rest(t)
+	}
+
+	contents := map[string]bool{}
+	for _, content := range w.people.files {
+		contents[string(content)] = true
+	}
+
+	if len(contents) == len(w.people.files) {
+		t.Fatal("no content came twice: this run shows nothing")
+	}
+
+	if w.provider != len(contents) {
+		t.Fatalf("the provider was asked %d times for %d contents", w.provider, len(contents))
+	}
+}
