@@ -75,11 +75,10 @@ type Words struct {
 // markup is text that is Telegram's HTML already: it is not escaped again.
 type markup string
 
-// escaper makes any text safe inside Telegram's HTML.
-var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
-
 // escape makes any text safe inside Telegram's HTML.
-func escape(text string) string { return escaper.Replace(text) }
+func escape(text string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(text)
+}
 
 // html gives a text with its values filled in, escaped unless they are markup.
 func (w Words) html(key string, args errs.Args) string {

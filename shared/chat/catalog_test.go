@@ -51,7 +51,10 @@ func texts(t *testing.T, language string) map[string][]string {
 				found[section+"."+name] = []string{entry}
 			case map[string]any:
 				for _, form := range entry {
-					found[section+"."+name] = append(found[section+"."+name], form.(string))
+					text, ok := form.(string)
+					require.True(t, ok)
+
+					found[section+"."+name] = append(found[section+"."+name], text)
 				}
 			default:
 				t.Fatalf("%s.%s of %s is no text", section, name, language)

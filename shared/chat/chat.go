@@ -10,6 +10,7 @@ package chat
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/mymmrac/telego"
@@ -103,8 +104,8 @@ func New(options Options) *Chat {
 
 	chat := &Chat{Options: options, limits: limit.New(options.Scratch, options.Clock)}
 	chat.handle = chain(chat.route,
-		chat.reported, chat.recovered, chat.logged, chat.once, chat.inStore, chat.met, chat.spoken, chat.admitted,
-		chat.limited, chat.ranked)
+		chat.reported, recovered, chat.logged, chat.once, chat.inStore, chat.met, chat.spoken, chat.admitted,
+		chat.limited, ranked)
 
 	return chat
 }
@@ -137,8 +138,8 @@ type middleware func(next handler) handler
 
 // chain wraps a handler so that the first of around comes first.
 func chain(last handler, around ...middleware) handler {
-	for i := len(around) - 1; i >= 0; i-- {
-		last = around[i](last)
+	for _, wrap := range slices.Backward(around) {
+		last = wrap(last)
 	}
 
 	return last

@@ -294,6 +294,11 @@ type world struct {
 	updates int
 }
 
+// builtIn reads the texts once for all tests.
+//
+//nolint:gochecknoglobals // it never changes
+var builtIn = sync.OnceValues(chat.NewCatalog)
+
 // newWorld makes a world; change may set the options of its chat.
 func newWorld(t *testing.T, change ...func(*chat.Options)) *world {
 	t.Helper()
@@ -308,7 +313,7 @@ func newWorld(t *testing.T, change ...func(*chat.Options)) *world {
 		Language: store.DefaultLanguage, TimeZone: store.DefaultTimeZone,
 	}))
 
-	catalog, err := chat.NewCatalog()
+	catalog, err := builtIn()
 	require.NoError(t, err)
 
 	w := &world{
@@ -382,7 +387,7 @@ func (w *world) voice() telego.Update {
 }
 
 // tap is Ani tapping a button of a message.
-func (w *world) tap(number int, data string) telego.Update {
+func (*world) tap(number int, data string) telego.Update {
 	return telego.Update{CallbackQuery: &telego.CallbackQuery{
 		ID: "query", From: *from(ani, "id"), Data: data,
 		Message: &telego.Message{MessageID: number, Date: 1, Chat: telego.Chat{ID: ani, Type: telego.ChatTypePrivate}},

@@ -78,12 +78,12 @@ func (w Words) size(bytes int64) string {
 // moment writes a time in a store's zone, short enough for a list, "21 Nov
 // 14.05". It falls back to UTC where the zone is unknown.
 func (w Words) moment(at time.Time, zone string) string {
-	local := w.local(at, zone)
+	local := inZone(at, zone)
 
 	return strconv.Itoa(local.Day()) + " " + w.month(local) + " " + local.Format(w.plain("format.clock", nil))
 }
 
-func (w Words) local(at time.Time, zone string) time.Time {
+func inZone(at time.Time, zone string) time.Time {
 	place, err := time.LoadLocation(zone)
 	if err != nil {
 		return at.UTC()

@@ -93,7 +93,7 @@ func (c *Chat) apologise(ctx context.Context, r *request, cause error, reference
 }
 
 // recovered turns a panic into an error, with where it came from in the log.
-func (c *Chat) recovered(next handler) handler {
+func recovered(next handler) handler {
 	return func(ctx context.Context, r *request) (err error) {
 		defer func() {
 			if cause := recover(); cause != nil {
@@ -136,7 +136,7 @@ func (r *request) kind() string {
 		return "membership"
 	}
 
-	if name, _, ok := command(r.message.Text); ok {
+	if name, ok := commandIn(r.message.Text); ok {
 		return "/" + name
 	}
 
@@ -357,7 +357,7 @@ func (c *Chat) resume(ctx context.Context, r *request) {
 }
 
 // ranked tells owners from customers.
-func (c *Chat) ranked(next handler) handler {
+func ranked(next handler) handler {
 	return func(ctx context.Context, r *request) error {
 		r.owner = r.store.Owner != 0 && r.store.Owner == r.from.ID
 

@@ -41,7 +41,7 @@ type request struct {
 }
 
 // newRequest reads an update; nil where it is none for us: edited messages,
-// posts of channels, other bots, talk in groups.
+// posts of channels, other bots, talk in groups, nobody at all.
 func newRequest(storeID string, update telego.Update, cause string, attempt int) *request {
 	r := &request{storeID: storeID, cause: cause, attempt: attempt, update: update.UpdateID}
 
@@ -60,7 +60,7 @@ func newRequest(storeID string, update telego.Update, cause string, attempt int)
 		return nil
 	}
 
-	if r.from.IsBot || (!r.private && r.membership == nil) {
+	if r.from.IsBot || r.from.ID == 0 || r.chat == 0 || (!r.private && r.membership == nil) {
 		return nil
 	}
 

@@ -69,7 +69,7 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 		return c.receive(ctx, r, file)
 	}
 
-	if name, _, ok := command(r.message.Text); ok {
+	if name, ok := commandIn(r.message.Text); ok {
 		if found, ok := find(commands(), name); ok {
 			return found.handle(c, ctx, r)
 		}
@@ -134,16 +134,24 @@ func find(routes []route, name string) (route, bool) {
 	return route{}, false
 }
 
-// command reads "/name@bot argument"; false where a text is no command.
-func command(text string) (string, string, bool) {
+// commandIn reads the name of "/name@bot argument"; false where a text is no
+// command.
+func commandIn(text string) (string, bool) {
 	if !strings.HasPrefix(text, "/") {
-		return "", "", false
+		return "", false
 	}
 
-	head, argument, _ := strings.Cut(text[1:], " ")
+	head, _, _ := strings.Cut(text[1:], " ")
 	name, _, _ := strings.Cut(head, "@")
 
-	return strings.ToLower(name), strings.TrimSpace(argument), true
+	return strings.ToLower(name), true
+}
+
+// argumentIn reads the argument of a command, empty where there is none.
+func argumentIn(text string) string {
+	_, argument, _ := strings.Cut(text, " ")
+
+	return strings.TrimSpace(argument)
 }
 
 // hasContent reports whether a person has sent something on purpose that is
@@ -170,7 +178,7 @@ func (c *Chat) menu(words Words) string {
 }
 
 // Languages are those that the bot speaks: two-letter codes.
-func (c *Catalog) Languages() []string { return languages() }
+func (*Catalog) Languages() []string { return languages() }
 
 // Commands are what the bot's menu shows in a language.
 func (c *Catalog) Commands(language string) []telegram.Command {

@@ -38,7 +38,7 @@ func (w Words) backTo(screen string) []message.Button {
 // start greets, or opens the screen that a deep link names.
 func (c *Chat) start(ctx context.Context, r *request) error {
 	if r.message != nil {
-		if _, name, _ := command(r.message.Text); name != "" && name != "start" {
+		if name := argumentIn(r.message.Text); name != "start" {
 			if found, ok := find(screens(), name); ok {
 				return found.handle(c, ctx, r)
 			}

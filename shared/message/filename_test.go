@@ -17,7 +17,7 @@ func TestFileName(t *testing.T) {
 	for name, want := range map[string]string{
 		"rapat senin.mp3":                 "rapat senin.mp3",
 		"laporan – 2026 (final).txt":      "laporan – 2026 (final).txt",
-		"../../etc/passwd":                "_.._etc_passwd",
+		"../../etc/hosts":                 "_.._etc_hosts",
 		`C:\temp\a:b*c?.mp4`:              "C__temp_a_b_c_.mp4",
 		"a\x00b\x1b[31m\nc.ogg":           "ab[31m c.ogg",
 		"photo_\u202egpj.exe":             "photo_gpj.exe",

@@ -71,7 +71,7 @@ func (c caller) Call(ctx context.Context, address string, data *ta.RequestData) 
 	if err != nil {
 		return nil, withoutAddress(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read
+	defer response.Body.Close() // it was read
 
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {

@@ -23,7 +23,7 @@ var errUnchanged = errors.New("the message says so already")
 var errTooLate = errors.New("the tap is not waited for any more")
 
 // errToken marks that Telegram does not know the bot.
-var errToken = errors.New("Telegram does not know this bot token: set the right one by infra/ctl store add")
+var errToken = errors.New("this bot token is unknown to Telegram: set the right one by infra/ctl store add")
 
 // patience is the longest wait that a call obeys by itself; above it, the
 // caller is told and can spend the time better.

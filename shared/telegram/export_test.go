@@ -6,4 +6,6 @@ import (
 )
 
 // NewDownload makes the stream of a file, for the test that waits.
-func NewDownload(body io.ReadCloser, cancel context.CancelFunc) io.ReadCloser { return newDownload(body, cancel) }
+func NewDownload(body io.ReadCloser, cancel context.CancelFunc) io.ReadCloser {
+	return newDownload(body, cancel)
+}

@@ -68,7 +68,7 @@ func (c *Client) download(ctx context.Context, file *telego.File) (io.ReadCloser
 
 	if response.StatusCode != http.StatusOK {
 		cancel()
-		response.Body.Close() //nolint:errcheck,gosec // it says nothing
+		response.Body.Close() //nolint:gosec // it says nothing
 
 		return nil, 0, refusal(response)
 	}
@@ -86,7 +86,7 @@ func refusal(response *http.Response) error {
 	said := &ta.Error{ErrorCode: response.StatusCode, Description: "the link answers " + response.Status}
 
 	if response.StatusCode == http.StatusTooManyRequests {
-		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After")) //nolint:errcheck // zero where it is not said
+		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After")) // zero where it is not said
 		said.Parameters = &ta.ResponseParameters{RetryAfter: seconds}
 	}
 
@@ -131,7 +131,7 @@ func (d *download) Read(into []byte) (int, error) {
 	count, err := d.body.Read(into)
 
 	switch {
-	case err == nil || err == io.EOF: //nolint:errorlint // a reader gives EOF bare
+	case err == nil || err == io.EOF:
 		return count, err //nolint:wrapcheck // EOF must stay what it is
 	case d.stalled.Load():
 		return count, errs.Wrap(err, errs.Unavailable, "read a file: nothing came for %s", stalledAfter)

@@ -273,7 +273,7 @@ func TestCancelledCallEndsAtOnce(t *testing.T) {
 	require.Equal(t, errs.Unavailable, errs.CodeOf(err))
 }
 
-func flood(seconds int, times int) func(w http.ResponseWriter, r *http.Request, method string) {
+func flood(seconds, times int) func(w http.ResponseWriter, r *http.Request, method string) {
 	var (
 		mu   sync.Mutex
 		seen int
@@ -462,7 +462,9 @@ func TestOpenFailsForNowWhereALinkGivesNothing(t *testing.T) {
 		}
 	}
 
-	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ string) { result(w, `{"file_id":"f","file_unique_id":"u"}`) })
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		result(w, `{"file_id":"f","file_unique_id":"u"}`)
+	})
 	_, _, err := s.client(t).Open(t.Context(), "f")
 	require.Equal(t, errs.Unavailable, errs.CodeOf(err))
 }

@@ -164,7 +164,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 // disturbed lets someone else win each write.
 type disturbed struct{ table.Table }
 
-func (d disturbed) Write(context.Context, ...table.Op) error {
+func (disturbed) Write(context.Context, ...table.Op) error {
 	return table.Failed([]table.Reason{table.ReasonCondition})
 }
 
