@@ -80,12 +80,7 @@ func lostState(state string) (bool, error) {
 // startProcesses starts the emulator and the simulators and waits until each
 // answers.
 func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
-	used, err := s.choosePorts(ctx)
-	if err != nil {
-		return err
-	}
-
-	s.Endpoint, s.Telegram, s.Speech = loopback(used.Emulator), loopback(used.Telegram), loopback(used.Speech)
+	s.Endpoint, s.Telegram, s.Speech = loopback(s.ports.Emulator), loopback(s.ports.Telegram), loopback(s.ports.Speech)
 
 	ctx, cancel := context.WithTimeout(ctx, upWithin)
 	defer cancel()
@@ -96,9 +91,9 @@ func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
 		program program
 		up      string
 	}{
-		{s.emulator(installed, used.Emulator), s.Endpoint + "/_ministack/health"},
-		{s.telegram(used.Telegram), s.Telegram + "/control/state"},
-		{s.speech(installed, used.Speech), s.Speech + "/control/health"},
+		{s.emulator(installed, s.ports.Emulator), s.Endpoint + "/_ministack/health"},
+		{s.telegram(s.ports.Telegram), s.Telegram + "/control/state"},
+		{s.speech(installed, s.ports.Speech), s.Speech + "/control/health"},
 	} {
 		started, err := start(filepath.Join(s.programs, "leash"), filepath.Join(s.options.State, "log"), service.program)
 		if err != nil {

@@ -76,6 +76,7 @@ type Stack struct {
 	unlock    func()
 	processes []*process
 	programs  string // folder of the programs of the local cloud
+	ports     ports
 	http      *http.Client
 
 	mu    sync.Mutex
@@ -172,7 +173,14 @@ func (s *Stack) prepare(ctx context.Context) error {
 		return err
 	}
 
-	return s.takeState()
+	if err := s.takeState(); err != nil {
+		return err
+	}
+
+	// Before anything that takes long: a busy port is for a person to solve.
+	s.ports, err = s.choosePorts(ctx)
+
+	return err
 }
 
 // findRoot looks for the template upwards of the working directory.
@@ -322,9 +330,6 @@ func (s *Stack) Environment() []string {
 		"LAPAK_TELEGRAM_URL=" + s.Telegram,
 	}
 }
-
-// Root is the folder of the repository.
-func (s *Stack) Root() string { return s.options.Root }
 
 // Memory is what all processes of functions hold in main memory, in bytes; 0
 // where the system has no /proc.

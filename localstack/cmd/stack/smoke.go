@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -86,12 +85,14 @@ func talk(ctx context.Context, running *stack.Stack, journal *journal, repeat ti
 
 	say("The bot has welcomed Emma")
 
-	voice, err := os.ReadFile(filepath.Join(running.Root(), "tests/media/voice-en.ogg"))
+	const sample = "voice-en.ogg"
+
+	voice, err := media.Files.ReadFile(sample)
 	if err != nil {
 		return fmt.Errorf("read the sample: %w", err)
 	}
 
-	spoken, err := media.Said("voice-en.ogg")
+	spoken, err := media.Said(sample)
 	if err != nil {
 		return fmt.Errorf("read what the sample says: %w", err)
 	}
