@@ -1,6 +1,7 @@
 package telegram
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"maps"
@@ -268,6 +269,14 @@ func (s *Server) chatView(c *chat) control.Chat {
 	view := control.Chat{
 		Key: c.Key, Type: c.Type, Bot: c.Bot, User: c.User, Title: c.Title, Started: c.Started, Blocked: c.Blocked,
 		Keyboard: c.Keyboard,
+	}
+
+	for _, m := range slices.Backward(c.Messages) {
+		if !m.Deleted {
+			view.LastText, view.LastDate = cmp.Or(m.Content.Text, m.Content.kind()), m.Date
+
+			break
+		}
 	}
 
 	if !c.private() {

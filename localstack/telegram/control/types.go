@@ -61,6 +61,9 @@ type Chat struct {
 	Blocked bool    `json:"blocked"`
 	// Keyboard is the reply keyboard that the person sees, as the bot sent it.
 	Keyboard json.RawMessage `json:"keyboard,omitempty"`
+	// LastText and LastDate are of the last message, for a list of chats.
+	LastText string `json:"last_text,omitempty"`
+	LastDate int64  `json:"last_date,omitempty"`
 }
 
 // Message is a message as the people in its chat see it.
