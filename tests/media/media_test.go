@@ -24,7 +24,7 @@ func TestWordErrorRate(t *testing.T) {
 		"hyphen":                {"twenty-one", "21", 0},
 		"replaced":              {"one two three four", "one too three four", 0.25},
 		"left out":              {"one two three four", "one three four", 0.25},
-		"added":                 {"one two three four", "one two two three four", 0.25},
+		"added":                 {"one two three four", "one two five three four", 0.25},
 		"nothing heard":         {"one two", "", 1},
 		"more wrong than said":  {"one", "two three four", 3},
 		"other word order":      {"a b", "b a", 1},

@@ -7,9 +7,9 @@ import (
 	"unicode"
 )
 
-// WordErrorRate returns how many words of ref must be replaced, left out or
-// added to to get hyp, over the number of words in ref: 0 is perfect, and it
-// can exceed 1. Case, punctuation and whether a whole number up to 999,999 is
+// WordErrorRate returns how many words must be replaced, left out or added to
+// turn ref into hyp, over the number of words in ref: 0 is perfect, and it can
+// exceed 1. Case, punctuation and whether a whole number up to 999,999 is
 // written in digits or in English words make no difference. For a ref without
 // words it is 0 if hyp has none either, else infinite.
 func WordErrorRate(ref, hyp string) float64 {
@@ -82,20 +82,21 @@ func spell(n int) []string {
 	small := strings.Fields("zero one two three four five six seven eight nine ten eleven twelve thirteen " +
 		"fourteen fifteen sixteen seventeen eighteen nineteen")
 	tens := strings.Fields("- - twenty thirty forty fifty sixty seventy eighty ninety")
-	var head []string
-	rest := n
 	switch {
 	case n < 20:
-		return small[n : n+1]
+		return []string{small[n]}
 	case n < 100:
-		head, rest = tens[n/10:n/10+1], n%10
+		return withRest([]string{tens[n/10]}, n%10)
 	case n < 1000:
-		head, rest = []string{small[n/100], "hundred"}, n%100
+		return withRest([]string{small[n/100], "hundred"}, n%100)
 	default:
-		head, rest = append(spell(n/1000), "thousand"), n%1000
+		return withRest(append(spell(n/1000), "thousand"), n%1000)
 	}
+}
+
+func withRest(head []string, rest int) []string {
 	if rest == 0 {
 		return head
 	}
-	return append(append([]string{}, head...), spell(rest)...)
+	return append(head, spell(rest)...)
 }
