@@ -13,5 +13,6 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 
-	blobtest.Run(t, func(*testing.T) blob.Bucket { return memory.New(clock.System{}, fault.None{}) })
+	blobtest.Run(t, func(*testing.T) blob.Bucket { return memory.New(clock.System{}, fault.None{}) },
+		blobtest.Options{})
 }

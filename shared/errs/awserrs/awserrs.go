@@ -20,7 +20,7 @@ func Wrap(err error, format string, args ...any) *errs.Error {
 }
 
 // Code judges an error of an AWS client: what the service said, or else its
-// HTTP status. Where no answer came at all it is Unavailable.
+// HTTP status. Where no answer came, or not all of it, it is Unavailable.
 func Code(err error) errs.Code {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return errs.Unavailable
@@ -31,25 +31,33 @@ func Code(err error) errs.Code {
 	}
 
 	api, answered := errors.AsType[smithy.APIError](err)
+	if !answered {
+		return errs.Unavailable // no answer, or one that broke off
+	}
 
-	switch {
-	case Throttled(err):
+	if Throttled(err) {
 		return errs.Limited
-	case answered:
-		if code, known := codes[api.ErrorCode()]; known {
-			return code
-		}
 	}
 
-	if response, ok := errors.AsType[*awshttp.ResponseError](err); ok {
-		return ofStatus(response.HTTPStatusCode())
+	if code, known := codes[api.ErrorCode()]; known {
+		return code
 	}
 
-	if answered {
-		return errs.Internal
+	if status, ok := status(err); ok {
+		return ofStatus(status)
 	}
 
-	return errs.Unavailable
+	return errs.Internal
+}
+
+// status gives the HTTP status of the answer, where there was one.
+func status(err error) (int, bool) {
+	response, ok := errors.AsType[*awshttp.ResponseError](err)
+	if !ok || response.HTTPResponse() == nil {
+		return 0, false
+	}
+
+	return response.HTTPStatusCode(), true
 }
 
 // Throttled reports whether the service refused the call for its rate.
@@ -65,8 +73,17 @@ func Throttled(err error) bool {
 }
 
 // Uncertain reports whether the call may have taken effect although it failed:
-// no answer came, or the service itself broke down.
-func Uncertain(err error) bool { return err != nil && Code(err) == errs.Unavailable }
+// no answer came, the service itself broke down, or what it said was lost after
+// a status of success.
+func Uncertain(err error) bool {
+	if err == nil || Code(err) != errs.Unavailable {
+		return false
+	}
+
+	status, answered := status(err)
+
+	return !answered || status < http.StatusBadRequest || status >= http.StatusInternalServerError
+}
 
 // codes are the error names that say more than their HTTP status does.
 //
@@ -105,7 +122,7 @@ func ofStatus(status int) errs.Code {
 	case status >= http.StatusBadRequest:
 		return errs.Invalid
 	default:
-		return errs.Unavailable // an answer that broke off
+		return errs.Internal
 	}
 }
 

@@ -25,5 +25,5 @@ func TestConformance(t *testing.T) {
 			Dead:   dead,
 			Elapse: time.Advance,
 		}
-	})
+	}, queuetest.Options{})
 }

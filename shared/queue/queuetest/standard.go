@@ -22,7 +22,6 @@ func roundTrip(s *subject) {
 	sent := queue.Message{
 		Body:  []byte(`{"text":"Halo 😀"}`),
 		Attrs: queue.Attrs{queue.AttrStore: "demo", queue.AttrCause: "42"},
-		Trace: "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
 	}
 	s.send(sent)
 
@@ -37,6 +36,13 @@ func roundTrip(s *subject) {
 	fair.Group = "demo"
 	s.send(fair)
 	assert.Equal(s, fair, s.one().Message, "a standard queue takes a group: it is fair among them")
+}
+
+func traceTravels(s *subject) {
+	sent := message("a")
+	sent.Trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+	s.send(sent)
+	assert.Equal(s, sent, s.one().Message)
 }
 
 func manyGoInBatches(s *subject) {

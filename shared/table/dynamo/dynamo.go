@@ -177,6 +177,10 @@ func pageOf(answer *dynamodb.QueryOutput) (table.Page, error) {
 
 // again reports whether a Write may succeed when it is tried once more.
 func again(err error) bool {
+	if err == nil {
+		return false
+	}
+
 	if _, final := errors.AsType[*finalError](err); final {
 		return false
 	}
@@ -189,5 +193,5 @@ func again(err error) bool {
 		return true
 	}
 
-	return awserrs.Throttled(err) || awserrs.Uncertain(err)
+	return awserrs.Throttled(err) || awserrs.Code(err) == errs.Unavailable
 }

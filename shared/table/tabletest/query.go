@@ -127,7 +127,9 @@ func queryLargePages(s *subject) {
 	query := table.Query{Partition: s.rows, Limit: 100}
 	page, err := s.table.Query(s.Context(), query)
 	require.NoError(s, err)
-	assert.Equal(s, want[:3], names(page.Rows), "a page ends before 1 MB")
+	// Amazon does not say whether the row that crosses 1 MB is the last of its
+	// page or the first of the next one.
+	assert.Contains(s, []int{3, 4}, len(page.Rows), "a page ends at 1 MB")
 	require.NotEmpty(s, page.Next)
 	assert.Equal(s, want, names(s.all(query)))
 }
