@@ -2,7 +2,7 @@
 // sets providers' keys and brings dead letters back.
 //
 // It finds the stack by --stack NAME, whose outputs it reads, or by the
-// environment (see config.go). Secrets are read from the environment or the
+// environment (type settings). Secrets are read from the environment or the
 // standard input, never from arguments, which other users of a machine can see.
 package main
 
@@ -24,7 +24,7 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store list
   store show ID
   store remove ID                  stops its webhook and forgets its secrets; its data stays
-  store rotate-secret ID --webhook-url URL
+  store rotate-secret ID           makes a new webhook secret; the one before it goes on counting
   provider set speech              the key comes from LAPAK_SPEECH_KEY or the standard input
   redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions or deliveries
 
@@ -56,7 +56,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	flags.SetOutput(io.Discard)
 	stack := flags.String("stack", "", "CloudFormation stack whose outputs say where everything is")
 
-	if err := flags.Parse(args); err != nil {
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+
+		return nil
+	}
+
+	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/queue"
 )
@@ -53,11 +54,15 @@ func deadOf(url, all string) (string, error) {
 	return "", fmt.Errorf("no dead-letter queue %s is configured (LAPAK_QUEUES_DEAD, or --stack)", want)
 }
 
+// lastLook is how long an empty answer is waited for: without waiting, SQS asks
+// only some of its servers and may miss letters.
+const lastLook = 2 * time.Second
+
 func move(ctx context.Context, from queue.Receiver, to queue.Sender) (int, error) {
 	moved := 0
 
 	for {
-		batch, err := from.Receive(ctx, queue.MaxBatch, 0)
+		batch, err := from.Receive(ctx, queue.MaxBatch, lastLook)
 		if err != nil {
 			return moved, fmt.Errorf("take dead letters: %w", err)
 		}

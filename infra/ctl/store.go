@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -44,6 +45,10 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 
+	if flags.NArg() > 0 {
+		return fmt.Errorf("%w: what is %q? (a name of several words needs quotes)", errUsage, flags.Arg(0))
+	}
+
 	if err := checkStore(added, *hook); err != nil {
 		return err
 	}
@@ -63,11 +68,9 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 		return fmt.Errorf("store %s: %w", added.ID, err)
 	}
 
-	added.BotID, added.BotUsername, added.CreatedAt = me.ID, me.Username, time.Now().UTC()
-	if before, err := o.stores.Get(ctx, added.ID); err == nil {
-		added.CreatedAt = before.CreatedAt
-	} else if !errs.Is(err, errs.NotFound) {
-		return fmt.Errorf("look whether store %s exists: %w", added.ID, err)
+	added.BotID, added.BotUsername = me.ID, me.Username
+	if added.CreatedAt, err = o.since(ctx, added); err != nil {
+		return err
 	}
 
 	if err := o.vault.Rotate(ctx, store.TokenName(added.ID), token); err != nil {
@@ -87,6 +90,28 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 	return nil
 }
 
+// since gives when the store was first added, now if it is new. A bot can
+// serve one store only, for it has one webhook.
+func (o *operator) since(ctx context.Context, added store.Store) (time.Time, error) {
+	stores, err := o.stores.List(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look whether store %s exists: %w", added.ID, err)
+	}
+
+	created := time.Now().UTC()
+
+	for _, known := range stores {
+		switch {
+		case known.ID == added.ID:
+			created = known.CreatedAt
+		case known.BotID == added.BotID:
+			return created, fmt.Errorf("@%s is the bot of store %s already: take another bot", added.BotUsername, known.ID)
+		}
+	}
+
+	return created, nil
+}
+
 func checkStore(added store.Store, hook string) error {
 	if _, err := table.TenantOf(added.ID); err != nil {
 		return fmt.Errorf("--id: %w", err)
@@ -98,6 +123,10 @@ func checkStore(added store.Store, hook string) error {
 
 	if added.Owner <= 0 {
 		return fmt.Errorf("%w: --owner is the owner's Telegram user id, a positive number (@userinfobot tells it)", errUsage)
+	}
+
+	if texts, err := chat.NewCatalog(); err != nil || !slices.Contains(texts.Languages(), added.Language) {
+		return fmt.Errorf("%w: --language %q is none that the bot speaks", errUsage, added.Language)
 	}
 
 	return checkHook(hook)
@@ -127,7 +156,7 @@ func (o *operator) connect(ctx context.Context, client *telegram.Client, id, hoo
 		return fmt.Errorf("read the webhook secret of store %s: %w", id, err)
 	}
 
-	if err := o.setWebhook(ctx, client, hook, known.Current); err != nil {
+	if err := setWebhook(ctx, client, hook, known.Current); err != nil {
 		return err
 	}
 
@@ -145,7 +174,7 @@ func (o *operator) connect(ctx context.Context, client *telegram.Client, id, hoo
 	return nil
 }
 
-func (o *operator) setWebhook(ctx context.Context, client *telegram.Client, hook string, proof secret.Value) error {
+func setWebhook(ctx context.Context, client *telegram.Client, hook string, proof secret.Value) error {
 	err := client.SetWebhook(ctx, telegram.Webhook{
 		URL: hook, Secret: proof, MaxConnections: webhookConnections, Updates: chat.Updates(),
 	})
@@ -239,16 +268,14 @@ func (o *operator) storeRotateSecret(ctx context.Context, args []string) error {
 		return err
 	}
 
-	flags := flag.NewFlagSet("store rotate-secret", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	hook := flags.String("webhook-url", "", "")
-
-	if err := flags.Parse(args[1:]); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+	// The address stays the one that Telegram knows.
+	hook, err := client.Webhook(ctx)
+	if err != nil {
+		return fmt.Errorf("store %s: %w", found.ID, err)
 	}
 
-	if err := checkHook(*hook); err != nil {
-		return err
+	if hook.URL == "" {
+		return fmt.Errorf("store %s has no webhook to rotate the secret of: set one by store add", found.ID)
 	}
 
 	fresh := newSecret()
@@ -256,7 +283,7 @@ func (o *operator) storeRotateSecret(ctx context.Context, args []string) error {
 		return fmt.Errorf("keep the new webhook secret of store %s: %w", found.ID, err)
 	}
 
-	if err := o.setWebhook(ctx, client, *hook, fresh); err != nil {
+	if err := setWebhook(ctx, client, hook.URL, fresh); err != nil {
 		return fmt.Errorf("store %s has a new secret in the vault, Telegram goes on with the old one; try again: %w",
 			found.ID, err)
 	}

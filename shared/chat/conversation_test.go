@@ -14,7 +14,6 @@ import (
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
-//nolint:gochecknoglobals // a flag of go test has to be there before any test
 var update = flag.Bool("update", false, "write what the bot says now into testdata")
 
 // The whole conversation as people see it lies in testdata, one file for each

@@ -295,8 +295,6 @@ type world struct {
 }
 
 // builtIn reads the texts once for all tests.
-//
-//nolint:gochecknoglobals // it never changes
 var builtIn = sync.OnceValues(chat.NewCatalog)
 
 // newWorld makes a world; change may set the options of its chat.
