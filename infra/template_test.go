@@ -324,7 +324,7 @@ func (l *list) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 
-	return node.Decode((*[]string)(l)) //nolint:wrapcheck // it says all
+	return node.Decode((*[]string)(l))
 }
 
 type role struct {

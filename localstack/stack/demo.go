@@ -105,7 +105,7 @@ func (s *Stack) AddStore(ctx context.Context, store Store) error {
 // operate runs the operator's command line on this stack. Secrets go by the
 // environment.
 func (s *Stack) operate(ctx context.Context, secret string, args ...string) error {
-	command := exec.CommandContext(ctx, filepath.Join(s.programs, "ctl"), args...) //nolint:gosec // a program of our own
+	command := exec.CommandContext(ctx, filepath.Join(s.programs, "ctl"), args...)
 	command.Env = append(s.Environment(), "PATH="+os.Getenv("PATH"), "HOME="+s.options.State, secret)
 
 	return output(command)

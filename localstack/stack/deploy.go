@@ -53,7 +53,9 @@ func newDeployer(config aws.Config, stack string) *deployer {
 }
 
 // deploy gives the stack's outputs, and whether anything was deployed.
-func (d *deployer) deploy(ctx context.Context, t *template, binaries []artifact, parameters map[string]string) (map[string]string, bool, error) {
+func (d *deployer) deploy(
+	ctx context.Context, t *template, binaries []artifact, parameters map[string]string,
+) (map[string]string, bool, error) {
 	current, err := d.describe(ctx)
 	if err != nil {
 		return nil, false, err
@@ -204,8 +206,7 @@ func (d *deployer) upload(ctx context.Context, key string, content func() ([]byt
 		return url, nil
 	}
 
-	var missing *s3types.NotFound
-	if !errors.As(err, &missing) {
+	if _, missing := errors.AsType[*s3types.NotFound](err); !missing {
 		return "", fmt.Errorf("look for %s in bucket %s: %w", key, artifacts, err)
 	}
 
@@ -234,8 +235,7 @@ func (d *deployer) makeBucket(ctx context.Context) error {
 		},
 	})
 
-	var mine *s3types.BucketAlreadyOwnedByYou
-	if err != nil && !errors.As(err, &mine) {
+	if _, mine := errors.AsType[*s3types.BucketAlreadyOwnedByYou](err); err != nil && !mine {
 		return fmt.Errorf("make bucket %s: %w", artifacts, err)
 	}
 

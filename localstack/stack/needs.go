@@ -35,12 +35,12 @@ func checkPython(ctx context.Context) error {
 	}
 
 	program := fmt.Sprintf("import sys; sys.exit(0 if sys.version_info >= (%d, %d) else 1)", pythonMajor, pythonMinor)
-	if err := exec.CommandContext(ctx, path, "-c", program).Run(); err != nil { //nolint:gosec // a program of our own
+	if err := exec.CommandContext(ctx, path, "-c", program).Run(); err != nil {
 		return fmt.Errorf("%s is older than Python %d.%d; install a newer one: %w", path, pythonMajor, pythonMinor, err)
 	}
 
 	// Debian splits these two off into the package python3-venv.
-	if err := exec.CommandContext(ctx, path, "-c", "import venv, ensurepip").Run(); err != nil { //nolint:gosec // a program of our own
+	if err := exec.CommandContext(ctx, path, "-c", "import venv, ensurepip").Run(); err != nil {
 		return fmt.Errorf("%s has no venv module; on Debian and Ubuntu: apt install python3-venv: %w", path, err)
 	}
 
@@ -104,7 +104,7 @@ func listenable(ctx context.Context, what string, port int) (int, error) {
 func holder(ctx context.Context, port int) string {
 	program, err := exec.LookPath("lsof")
 	if err == nil {
-		lines, err := exec.CommandContext(ctx, program, "-nP", "-sTCP:LISTEN", "-Fpc", fmt.Sprintf("-iTCP:%d", port)).Output() //nolint:gosec // a number
+		lines, err := exec.CommandContext(ctx, program, "-nP", "-sTCP:LISTEN", "-Fpc", fmt.Sprintf("-iTCP:%d", port)).Output()
 		if err == nil {
 			return holderOfLsof(string(lines))
 		}

@@ -46,7 +46,8 @@ func (p *Printer) Print(event Event) {
 		text = p.record(event)
 	case InvocationEnded:
 		if event.Failed {
-			text = p.line(event, "ERROR", fmt.Sprintf("invocation failed after %s", event.Duration.Round(time.Millisecond)), "request="+event.Request)
+			message := fmt.Sprintf("invocation failed after %s", event.Duration.Round(time.Millisecond))
+			text = p.line(event, "ERROR", message, "request="+event.Request)
 		}
 	case ProcessStarted, ProcessExited, InvocationStarted:
 	}

@@ -37,12 +37,13 @@ type program struct {
 
 // start starts a program whose output goes to a log file in dir.
 func start(leash, dir string, p program) (*process, error) {
-	log, err := os.Create(filepath.Join(dir, p.name+".log")) //nolint:gosec // a path of our own
+	log, err := os.Create(filepath.Join(dir, p.name+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("make log of %s: %w", p.name, err)
 	}
 
-	command := exec.Command(leash, append([]string{p.grace.String()}, p.args...)...) //nolint:gosec,noctx // it ends by its leash, not by a context
+	//nolint:noctx // programs of our own, which end by their leash and not by a context
+	command := exec.Command(leash, append([]string{p.grace.String()}, p.args...)...)
 	command.Env = p.env
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C in a terminal is for this process alone
@@ -130,7 +131,7 @@ var errEnded = errors.New("nobody asked it to")
 const tailSize = 2000 // bytes
 
 func tail(path string) string {
-	text, err := os.ReadFile(path) //nolint:gosec // a path of our own
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()
 	}
@@ -173,7 +174,7 @@ func answers(ctx context.Context, url string) bool {
 	if err != nil {
 		return false
 	}
-	defer response.Body.Close() //nolint:errcheck // nothing is read from it
+	defer response.Body.Close()
 
 	return response.StatusCode == http.StatusOK
 }

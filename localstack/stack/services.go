@@ -41,7 +41,7 @@ func (s *Stack) takeState() error {
 	}
 
 	if s.LostState {
-		s.options.Say("The last run was cut off before it saved: what it did is forgotten, what was there before it is kept")
+		s.options.Sayf("The last run was cut off before it saved: what it did is forgotten, what was there before it is kept")
 	}
 
 	if err := os.WriteFile(s.startedFile(), nil, 0o600); err != nil {
@@ -105,11 +105,15 @@ func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
 		group.Go(func() error { return started.waitUntilUp(ctx, service.up) })
 	}
 
-	return group.Wait() //nolint:wrapcheck // waitUntilUp has said all
+	return group.Wait()
 }
 
 // ports are where a state was served last.
-type ports struct{ Emulator, Telegram, Speech int }
+type ports struct {
+	Emulator int `json:"emulator"`
+	Telegram int `json:"telegram"`
+	Speech   int `json:"speech"`
+}
 
 // choosePorts gives the ports asked for, else those of the last run, else any
 // that are free, and notes them for the next run.
@@ -118,7 +122,7 @@ func (s *Stack) choosePorts(ctx context.Context) (ports, error) {
 
 	var last ports
 
-	text, err := os.ReadFile(file) //nolint:gosec // a path of our own
+	text, err := os.ReadFile(file)
 	if err == nil {
 		err = json.Unmarshal(text, &last)
 	}
@@ -130,7 +134,8 @@ func (s *Stack) choosePorts(ctx context.Context) (ports, error) {
 	asked := s.options.EmulatorPort
 	// The emulator's queues are known by addresses that hold its port.
 	if asked != 0 && last.Emulator != 0 && asked != last.Emulator {
-		return ports{}, fmt.Errorf("the state in %s belongs to port %d of the AWS emulator, not to %d; use that port, or forget the state", s.options.State, last.Emulator, asked)
+		return ports{}, fmt.Errorf("the state in %s belongs to port %d of the AWS emulator, not to %d; use that port, or forget the state",
+			s.options.State, last.Emulator, asked)
 	}
 
 	var chosen ports

@@ -47,8 +47,8 @@ type Options struct {
 	Parameters map[string]string
 	// Binaries are ready-made binaries by function; the others are built.
 	Binaries map[string]string
-	// Say is told of each step; by default nobody is.
-	Say func(format string, args ...any)
+	// Sayf is told of each step; by default nobody is.
+	Sayf func(format string, args ...any)
 	// OnEvent gets what functions do, in order, from one goroutine. It must
 	// not wait.
 	OnEvent func(Event)
@@ -117,19 +117,23 @@ func (s *Stack) start(ctx context.Context) error {
 
 	// Installing waits for the network, building for the processor.
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() (err error) {
-		installed, err = makeTools(groupCtx, s.options.Root, s.options.Say)
+	group.Go(func() error {
+		var err error
+
+		installed, err = makeTools(groupCtx, s.options.Root, s.options.Sayf)
 
 		return err
 	})
-	group.Go(func() (err error) {
+	group.Go(func() error {
+		var err error
+
 		binaries, err = s.build(groupCtx, t.functions())
 
 		return err
 	})
 
 	if err := group.Wait(); err != nil {
-		return err //nolint:wrapcheck // both have said all
+		return err
 	}
 
 	if err := s.startProcesses(ctx, installed); err != nil {
@@ -141,8 +145,8 @@ func (s *Stack) start(ctx context.Context) error {
 
 // prepare finds the folders and checks what a run needs.
 func (s *Stack) prepare(ctx context.Context) error {
-	if s.options.Say == nil {
-		s.options.Say = func(string, ...any) {}
+	if s.options.Sayf == nil {
+		s.options.Sayf = func(string, ...any) {}
 	}
 
 	if s.options.OnEvent == nil {
@@ -237,7 +241,7 @@ func (s *Stack) build(ctx context.Context, functions []string) ([]artifact, erro
 		return nil, err
 	}
 
-	s.options.Say("Built %d functions in %s", len(binaries), since(began))
+	s.options.Sayf("Built %d functions in %s", len(binaries), since(began))
 
 	return binaries, nil
 }
@@ -252,7 +256,7 @@ func (s *Stack) collect(functions []string, built string) ([]artifact, error) {
 			path = filepath.Join(built, name)
 		}
 
-		binary, err := os.ReadFile(path) //nolint:gosec // what was just built, or what a test asked for
+		binary, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("read binary of %s: %w", name, err)
 		}
@@ -291,9 +295,9 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 	}
 
 	if s.Deployed {
-		s.options.Say("Deployed template.yaml in %s", since(began))
+		s.options.Sayf("Deployed template.yaml in %s", since(began))
 	} else {
-		s.options.Say("Nothing has changed since the last deployment")
+		s.options.Sayf("Nothing has changed since the last deployment")
 	}
 
 	return nil
@@ -388,7 +392,7 @@ func (s *Stack) Kill(function string) error {
 func (s *Stack) heard(line string) {
 	event, err := parseEvent(line, stackName, time.Now())
 	if err != nil {
-		s.options.Say("%v: %s", err, strings.TrimSpace(line))
+		s.options.Sayf("%v: %s", err, strings.TrimSpace(line))
 
 		return
 	}

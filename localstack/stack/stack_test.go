@@ -57,7 +57,7 @@ func started(t *testing.T, state string, binaries map[string]string) (*stack.Sta
 	running, err := stack.Start(ctx, stack.Options{
 		State:    state,
 		Binaries: binaries,
-		Say:      t.Logf,
+		Sayf:     t.Logf,
 		OnEvent:  func(event stack.Event) { events <- event },
 	})
 	if err != nil {
@@ -100,11 +100,11 @@ func put(t *testing.T, running *stack.Stack, sk string) {
 	}
 }
 
-func send(t *testing.T, running *stack.Stack, queue, body string) {
+func sendToDownload(t *testing.T, running *stack.Stack, body string) {
 	t.Helper()
 
 	_, err := sqs.NewFromConfig(running.AWS()).SendMessage(t.Context(), &sqs.SendMessageInput{
-		QueueUrl: aws.String(running.Outputs[queue]), MessageBody: aws.String(body),
+		QueueUrl: aws.String(running.Outputs["DownloadsQueueUrl"]), MessageBody: aws.String(body),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +189,7 @@ func use(t *testing.T, running *stack.Stack, events <-chan stack.Event, mark str
 	put(t, running, "outbox#"+mark)
 	await(t, events, "relay", stack.ProcessWrote, "outbox#"+mark)
 
-	send(t, running, "DownloadsQueueUrl", mark)
+	sendToDownload(t, running, mark)
 	await(t, events, "download", stack.ProcessWrote, mark)
 }
 
@@ -204,7 +204,7 @@ func TestKillEndsProcessAndOnlyThat(t *testing.T) {
 		t.Errorf("kill before the first invocation: %v, want %v", err, stack.ErrNotRunning)
 	}
 
-	send(t, running, "DownloadsQueueUrl", "slow")
+	sendToDownload(t, running, "slow")
 	await(t, events, "download", stack.ProcessWrote, "slow")
 
 	if err := running.Kill("download"); err != nil {
@@ -215,7 +215,7 @@ func TestKillEndsProcessAndOnlyThat(t *testing.T) {
 		t.Error("the invocation of a killed process did not fail")
 	}
 
-	send(t, running, "DownloadsQueueUrl", "after")
+	sendToDownload(t, running, "after")
 	await(t, events, "download", stack.ProcessWrote, "after")
 
 	if err := running.Close(); err != nil {
@@ -230,7 +230,7 @@ func TestCloseLeavesNoProcessBehind(t *testing.T) {
 	state := t.TempDir()
 	running, events := started(t, state, probed(t))
 
-	send(t, running, "DownloadsQueueUrl", "slow")
+	sendToDownload(t, running, "slow")
 	await(t, events, "download", stack.ProcessWrote, "slow")
 
 	if err := running.Close(); err != nil {

@@ -23,7 +23,7 @@ type resource struct {
 }
 
 func readTemplate(path string) (*template, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the template of this repository
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}

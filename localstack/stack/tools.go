@@ -27,7 +27,7 @@ type tools struct {
 
 // makeTools installs what is missing or has another pin than last time, and
 // waits while another run does so.
-func makeTools(ctx context.Context, root string, say func(string, ...any)) (tools, error) {
+func makeTools(ctx context.Context, root string, sayf func(string, ...any)) (tools, error) {
 	dir := filepath.Join(root, ".tools")
 
 	unlock, err := lock(filepath.Join(dir, "lock"))
@@ -38,14 +38,14 @@ func makeTools(ctx context.Context, root string, say func(string, ...any)) (tool
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return makeVenv(ctx, filepath.Join(dir, "emulator"), filepath.Join(root, "localstack/emulator/requirements.txt"), say)
+		return makeVenv(ctx, filepath.Join(dir, "emulator"), filepath.Join(root, "localstack/emulator/requirements.txt"), sayf)
 	})
 	group.Go(func() error {
-		return makeVenv(ctx, filepath.Join(dir, "speech"), filepath.Join(root, "localstack/speech/requirements.txt"), say)
+		return makeVenv(ctx, filepath.Join(dir, "speech"), filepath.Join(root, "localstack/speech/requirements.txt"), sayf)
 	})
 
 	if err := group.Wait(); err != nil {
-		return tools{}, err //nolint:wrapcheck // makeVenv has said all
+		return tools{}, err
 	}
 
 	// The wheel carries one binary, named after its version and platform.
@@ -53,7 +53,8 @@ func makeTools(ctx context.Context, root string, say func(string, ...any)) (tool
 
 	binaries, err := filepath.Glob(pattern)
 	if err != nil || len(binaries) != 1 {
-		return tools{}, fmt.Errorf("find ffmpeg as %s: %d found (%w); delete .tools and run again", pattern, len(binaries), errors.Join(err, os.ErrNotExist))
+		return tools{}, fmt.Errorf("find ffmpeg as %s: %d found (%w); delete .tools and run again",
+			pattern, len(binaries), errors.Join(err, os.ErrNotExist))
 	}
 
 	return tools{
@@ -66,18 +67,18 @@ func makeTools(ctx context.Context, root string, say func(string, ...any)) (tool
 // makeVenv makes a Python environment of exactly the packages in
 // requirements, whose hashes pip checks. It is left alone when it was made
 // from the same requirements and the same Python.
-func makeVenv(ctx context.Context, dir, requirements string, say func(string, ...any)) error {
+func makeVenv(ctx context.Context, dir, requirements string, sayf func(string, ...any)) error {
 	stamp, err := venvStamp(ctx, requirements)
 	if err != nil {
 		return err
 	}
 
 	stampFile := filepath.Join(dir, "made-from")
-	if made, err := os.ReadFile(stampFile); err == nil && string(made) == stamp { //nolint:gosec // a path of our own
+	if made, err := os.ReadFile(stampFile); err == nil && string(made) == stamp {
 		return nil
 	}
 
-	say("Installing %s (once, with pinned hashes)", filepath.Base(dir))
+	sayf("Installing %s (once, with pinned hashes)", filepath.Base(dir))
 
 	if err := os.RemoveAll(dir); err != nil {
 		return fmt.Errorf("remove outdated %s: %w", dir, err)
@@ -87,7 +88,7 @@ func makeVenv(ctx context.Context, dir, requirements string, say func(string, ..
 		return fmt.Errorf("make Python environment %s: %w", dir, err)
 	}
 
-	pip := exec.CommandContext(ctx, filepath.Join(dir, "bin/python"), "-m", "pip", "install", //nolint:gosec // paths of our own
+	pip := exec.CommandContext(ctx, filepath.Join(dir, "bin/python"), "-m", "pip", "install",
 		"--quiet", "--disable-pip-version-check", "--no-input", "--only-binary", ":all:",
 		"--require-hashes", "--requirement", requirements)
 	if err := output(pip); err != nil {
@@ -102,7 +103,7 @@ func makeVenv(ctx context.Context, dir, requirements string, say func(string, ..
 }
 
 func venvStamp(ctx context.Context, requirements string) (string, error) {
-	pins, err := os.ReadFile(requirements) //nolint:gosec // a path of our own
+	pins, err := os.ReadFile(requirements)
 	if err != nil {
 		return "", fmt.Errorf("read pinned packages: %w", err)
 	}
@@ -139,13 +140,13 @@ func flock(path string, how int) (func(), error) {
 		return nil, fmt.Errorf("make folder for lock: %w", err)
 	}
 
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a path of our own
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
 
 	for {
-		err = syscall.Flock(int(file.Fd()), how) //nolint:gosec // file descriptors are small
+		err = syscall.Flock(int(file.Fd()), how)
 		if !errors.Is(err, syscall.EINTR) {
 			break
 		}

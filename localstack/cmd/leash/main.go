@@ -41,7 +41,8 @@ func run(args []string) (int, error) {
 	// one decides in what order things stop.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP)
 
-	command := exec.Command(args[1], args[2:]...) //nolint:gosec,noctx // running what it is told is its purpose, for as long as stdin is open
+	//nolint:noctx // running what it is told is its purpose, for as long as stdin is open
+	command := exec.Command(args[1], args[2:]...)
 	command.Stdout, command.Stderr = os.Stdout, os.Stderr
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 

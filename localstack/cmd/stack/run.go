@@ -14,7 +14,7 @@ import (
 // run runs the local cloud until the context is done.
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
-	options := stack.Options{Say: say}
+	options := stack.Options{Sayf: sayf}
 
 	state := stateFlag(flags)
 	flags.IntVar(&options.EmulatorPort, "emulator-port", 4566, "`port` of the AWS API on 127.0.0.1")
@@ -41,13 +41,13 @@ func run(ctx context.Context, args []string) error {
 
 	err = serve(ctx, running, began)
 
-	say("Stopping, and saving for the next run …")
+	sayf("Stopping, and saving for the next run …")
 
 	if closeErr := running.Close(); closeErr != nil {
 		return errors.Join(err, fmt.Errorf("stop the local cloud: %w", closeErr))
 	}
 
-	say("Stopped")
+	sayf("Stopped")
 
 	return err
 }
@@ -74,7 +74,7 @@ Up in %s. Ctrl-C stops it; what is there is kept for the next run. Logs of all f
 	return nil
 }
 
-func say(format string, args ...any) { fmt.Printf("› "+format+"\n", args...) }
+func sayf(format string, args ...any) { fmt.Printf("› "+format+"\n", args...) }
 
 // coloured is whether to write colours: to a terminal, unless NO_COLOR is set
 // (https://no-color.org).

@@ -36,7 +36,7 @@ func smoke(ctx context.Context, args []string) error {
 	journal := &journal{}
 	printer := stack.NewPrinter(os.Stdout, coloured())
 	options := stack.Options{
-		Say: say,
+		Sayf: sayf,
 		OnEvent: func(event stack.Event) {
 			journal.add(event)
 
@@ -83,7 +83,7 @@ func talk(ctx context.Context, running *stack.Stack, journal *journal, repeat ti
 		return fmt.Errorf("wait for the welcome: %w", err)
 	}
 
-	say("The bot has welcomed Emma")
+	sayf("The bot has welcomed Emma")
 
 	const sample = "voice-en.ogg"
 
@@ -180,7 +180,7 @@ func (c conversation) report(took []time.Duration) {
 	}
 
 	sorted := slices.Sorted(slices.Values(took))
-	say("%d exchanges, median %s, slowest %s, memory of the functions %d MB", len(sorted),
+	sayf("%d exchanges, median %s, slowest %s, memory of the functions %d MB", len(sorted),
 		sorted[len(sorted)/2].Round(time.Millisecond), sorted[len(sorted)-1].Round(time.Millisecond), c.running.Memory()>>20)
 }
 
@@ -266,7 +266,8 @@ func (j *journal) printStages(sent time.Time) {
 		}
 
 		if count > 0 {
-			fmt.Printf("  %-11s %9s %11d %9s\n", function, "+"+began.Sub(sent).Round(time.Millisecond).String(), count, worked.Round(time.Millisecond))
+			fmt.Printf("  %-11s %9s %11d %9s\n", function,
+				"+"+began.Sub(sent).Round(time.Millisecond).String(), count, worked.Round(time.Millisecond))
 		}
 	}
 
@@ -275,7 +276,7 @@ func (j *journal) printStages(sent time.Time) {
 
 // printLogs shows what the functions said before something went wrong.
 func printLogs(journal *journal, printer *stack.Printer) {
-	say("What the functions logged:")
+	sayf("What the functions logged:")
 
 	for _, event := range journal.all() {
 		printer.Print(event)
