@@ -33,6 +33,9 @@ func (v Value) String() string { return hidden }
 // GoString hides the value from %#v.
 func (v Value) GoString() string { return hidden }
 
+// MarshalText hides the value from JSON, also inside of what is logged.
+func (v Value) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
 // LogValue hides the value from structured logs.
 func (v Value) LogValue() slog.Value { return slog.StringValue(hidden) }
 

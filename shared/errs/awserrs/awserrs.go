@@ -103,7 +103,6 @@ var codes = map[string]errs.Code{
 	"InternalServerError":                     errs.Unavailable,
 	"InternalError":                           errs.Unavailable,
 	"ServiceUnavailable":                      errs.Unavailable,
-	"TransactionInProgressException":          errs.Unavailable,
 	"KMSThrottlingException":                  errs.Limited,
 }
 
