@@ -77,24 +77,31 @@ func lostState(state string) (bool, error) {
 	return saved.ModTime().Before(started.ModTime()), nil
 }
 
+// service is a program that answers at an address when it is up.
+type service struct {
+	program program
+	up      string
+}
+
 // startProcesses starts the emulator and the simulators and waits until each
 // answers.
 func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
-	s.Endpoint, s.Telegram, s.Speech = loopback(s.ports.Emulator), loopback(s.ports.Telegram), loopback(s.ports.Speech)
+	s.Endpoint, s.Telegram, s.Speech = cmp.Or(s.options.Endpoint, loopback(s.ports.Emulator)), loopback(s.ports.Telegram), loopback(s.ports.Speech)
 
 	ctx, cancel := context.WithTimeout(ctx, upWithin)
 	defer cancel()
 
 	group, ctx := errgroup.WithContext(ctx)
 
-	for _, service := range []struct {
-		program program
-		up      string
-	}{
-		{s.emulator(installed, s.ports.Emulator), s.Endpoint + "/_ministack/health"},
+	services := []service{
 		{s.telegram(s.ports.Telegram), s.Telegram + "/control/state"},
 		{s.speech(installed, s.ports.Speech), s.Speech + "/control/health"},
-	} {
+	}
+	if s.options.Endpoint == "" {
+		services = append([]service{{s.emulator(installed, s.ports.Emulator), s.Endpoint + "/_ministack/health"}}, services...)
+	}
+
+	for _, service := range services {
 		started, err := start(filepath.Join(s.programs, "leash"), filepath.Join(s.options.State, "log"), service.program)
 		if err != nil {
 			return err

@@ -22,6 +22,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -41,6 +42,11 @@ type Options struct {
 	// State is the folder of everything that is kept between runs. By default
 	// a temporary one that Close removes.
 	State string
+	// Endpoint is the address of an AWS API that runs already, such as
+	// LocalStack's. By default the emulator is started and stopped here. With
+	// it, OnEvent is not called and Kill finds nothing: the functions run
+	// elsewhere.
+	Endpoint string
 	// The ports on 127.0.0.1; 0 is any that is free.
 	EmulatorPort, TelegramPort, SpeechPort int
 	// Parameters override the template's, by name.
@@ -77,6 +83,7 @@ type Stack struct {
 	processes []*process
 	programs  string // folder of the programs of the local cloud
 	ports     ports
+	door      *door // in place of the HTTP API; nil where there is one
 	http      *http.Client
 
 	mu    sync.Mutex
@@ -277,8 +284,11 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		"AwsEndpointUrl": s.Endpoint,
 		"TelegramApiUrl": s.Telegram,
 		"SpeechUrl":      s.Speech + "/openai/v1",
-		"FfmpegPath":     installed.ffmpeg,
 	}
+	if s.options.Endpoint == "" {
+		parameters["FfmpegPath"] = installed.ffmpeg // functions are processes of this machine
+	}
+
 	maps.Copy(parameters, s.options.Parameters)
 
 	began := time.Now()
@@ -290,8 +300,8 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		return err
 	}
 
-	if err := newFinisher(s.AWS(), stackName).finish(ctx, t, s.Outputs["ApiId"]); err != nil {
-		return fmt.Errorf("finish what the emulator left undone: %w", err)
+	if err := s.finish(ctx, t); err != nil {
+		return err
 	}
 
 	if s.Deployed {
@@ -301,6 +311,22 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 	}
 
 	return nil
+}
+
+func (s *Stack) finish(ctx context.Context, t *template) error {
+	if s.options.Endpoint == "" {
+		if err := newFinisher(s.AWS(), stackName).finish(ctx, t, s.Outputs["ApiId"]); err != nil {
+			return fmt.Errorf("finish what the emulator left undone: %w", err)
+		}
+
+		return nil
+	}
+
+	var err error
+
+	s.door, err = openDoor(ctx, lambda.NewFromConfig(s.AWS()), stackName+"-webhook")
+
+	return err
 }
 
 func since(began time.Time) time.Duration { return time.Since(began).Round(100 * time.Millisecond) }
@@ -318,6 +344,10 @@ func (s *Stack) AWS() aws.Config {
 
 // WebhookURL is where Telegram sends the updates of a store's bot.
 func (s *Stack) WebhookURL(store string) string {
+	if s.door != nil {
+		return s.door.address + "/telegram/" + store
+	}
+
 	return fmt.Sprintf("%s/_aws/execute-api/%s/$default/telegram/%s", s.Endpoint, s.Outputs["ApiId"], store)
 }
 
@@ -445,6 +475,11 @@ func (s *Stack) Wait(ctx context.Context) error {
 // is left. The emulator saves its state on the way.
 func (s *Stack) Close() error {
 	var errs []error
+
+	if s.door != nil {
+		errs = append(errs, s.door.close())
+		s.door = nil
+	}
 
 	for _, p := range slices.Backward(s.processes) {
 		errs = append(errs, p.stop())

@@ -17,6 +17,7 @@ func run(ctx context.Context, args []string) error {
 	options := stack.Options{Sayf: sayf}
 
 	state := stateFlag(flags)
+	flags.StringVar(&options.Endpoint, "endpoint", "", "`address` of an AWS API that runs already, such as LocalStack's")
 	flags.IntVar(&options.EmulatorPort, "emulator-port", 4566, "`port` of the AWS API on 127.0.0.1")
 	flags.IntVar(&options.TelegramPort, "telegram-port", 8081, "`port` of the Bot API and the chat page on 127.0.0.1")
 	flags.IntVar(&options.SpeechPort, "speech-port", 8082, "`port` of the speech recognition on 127.0.0.1")
@@ -39,7 +40,7 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("start the local cloud: %w", err)
 	}
 
-	err = serve(ctx, running, began)
+	err = serve(ctx, running, began, options.Endpoint != "")
 
 	sayf("Stopping, and saving for the next run …")
 
@@ -52,7 +53,12 @@ func run(ctx context.Context, args []string) error {
 	return err
 }
 
-func serve(ctx context.Context, running *stack.Stack, began time.Time) error {
+func serve(ctx context.Context, running *stack.Stack, began time.Time, elsewhere bool) error {
+	logs := "Logs of all functions follow."
+	if elsewhere {
+		logs = "Logs of the functions are in CloudWatch Logs there."
+	}
+
 	if err := running.AddDemo(ctx); err != nil {
 		return fmt.Errorf("add the demo store: %w", err)
 	}
@@ -63,9 +69,9 @@ func serve(ctx context.Context, running *stack.Stack, began time.Time) error {
   AWS         AWS_ENDPOINT_URL=%s (any key, region ap-southeast-3)
   Speech      %s
 
-Up in %s. Ctrl-C stops it; what is there is kept for the next run. Logs of all functions follow.
+Up in %s. Ctrl-C stops it; what is there is kept for the next run. %s
 
-`, running.Telegram, running.WebhookURL(stack.Demo().ID), running.Endpoint, running.Speech, time.Since(began).Round(100*time.Millisecond))
+`, running.Telegram, running.WebhookURL(stack.Demo().ID), running.Endpoint, running.Speech, time.Since(began).Round(100*time.Millisecond), logs)
 
 	if err := running.Wait(ctx); err != nil {
 		return fmt.Errorf("run the local cloud: %w", err)
