@@ -1,0 +1,79 @@
+// Command bench measures how the functions start and what they hold:
+//
+//   - webhook against a bare Go function with the same SDK client, both under a
+//     Lambda Runtime API that is made here: cold and warm;
+//   - the memory of download at the largest file that Telegram hands out, on
+//     the local cloud.
+//
+// The figures are this machine's; trust the ratios.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := bench(ctx, os.Args[1:])
+
+	stop()
+
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, args []string) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	runs := flags.Int("n", 20, "cold starts of each function")
+	invocations := flags.Int("warm", 100, "warm invocations after each cold start")
+	download := flags.Bool("download", true, "measure the memory of download too, on the local cloud")
+
+	if err := flags.Parse(args); err != nil {
+		return fmt.Errorf("read the flags: %w", err)
+	}
+
+	if *runs < 1 || *invocations < 1 {
+		return errors.New("-n and -warm must be at least 1")
+	}
+
+	folder, err := os.MkdirTemp("", "lapak-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the binaries: %w", err)
+	}
+
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+
+	if err := compareStarts(ctx, folder, *runs, *invocations); err != nil {
+		return err
+	}
+
+	if !*download {
+		return nil
+	}
+
+	return measureDownload(ctx)
+}
+
+// build builds a function as it is built for AWS, but for this machine.
+func build(ctx context.Context, folder, source string) (string, error) {
+	binary := filepath.Join(folder, filepath.Base(source))
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w",
+		"-tags", "lambda.norpc,stdjson", "-o", binary, source)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+
+	if output, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s (run this from the top of the repository): %w\n%s", source, err, output)
+	}
+
+	return binary, nil
+}
