@@ -1,0 +1,349 @@
+package stack_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// awsGateway stands between the functions and the AWS emulator. It counts what
+// they ask for, and stops the world for one call at a chosen moment, so that
+// its process can be killed right there.
+type awsGateway struct {
+	address  string
+	listener net.Listener
+	server   *http.Server
+	served   chan error
+
+	mu      sync.Mutex
+	calls   []awsCall
+	moments []*moment
+}
+
+// awsCall is one call of a function.
+type awsCall struct {
+	function  string
+	operation string // such as SQS.SendMessageBatch
+	of        string // the path, and the body where it is no object: who and what it is about
+}
+
+// moment is a point in the life of one call: before it takes effect, or after
+// it has and before its caller knows.
+type moment struct {
+	operation string
+	holding   []string // texts that the call holds
+	after     bool
+
+	reached  chan int // the process that called
+	released chan struct{}
+}
+
+// startGateway takes a port. Calls wait for serve.
+func startGateway(ctx context.Context) (*awsGateway, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("open a port between functions and AWS: %w", err)
+	}
+
+	return &awsGateway{
+		address: "http://" + listener.Addr().String(), listener: listener, served: make(chan error, 1),
+	}, nil
+}
+
+// serve passes calls on to the emulator.
+func (g *awsGateway) serve(emulator string) error {
+	target, err := url.Parse(emulator)
+	if err != nil {
+		return fmt.Errorf("read the emulator's address: %w", err)
+	}
+
+	proxy := &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		FlushInterval:  -1,
+		ModifyResponse: g.answered,
+		ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, _ error) {
+			panic(http.ErrAbortHandler) // the caller is gone, or sees a broken connection
+		},
+	}
+
+	g.server = &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.pass(proxy, w, r) }),
+		ReadHeaderTimeout: time.Minute,
+	}
+
+	go func() { g.served <- g.server.Serve(g.listener) }()
+
+	return nil
+}
+
+func (g *awsGateway) close() error {
+	if g.server == nil {
+		return g.listener.Close() //nolint:wrapcheck // the start has failed already
+	}
+
+	err := g.server.Close()
+	if served := <-g.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
+
+	return err
+}
+
+type momentKey struct{}
+
+func (g *awsGateway) pass(proxy http.Handler, w http.ResponseWriter, r *http.Request) {
+	call, err := read(r)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the caller died while it wrote
+	}
+
+	pid, function := caller(r.RemoteAddr)
+	call.function = function
+
+	g.mu.Lock()
+	g.calls = append(g.calls, call)
+	at := slices.IndexFunc(g.moments, func(m *moment) bool { return m.fits(call) })
+
+	var hit *moment
+	if at >= 0 {
+		hit = g.moments[at]
+		g.moments = slices.Delete(g.moments, at, at+1)
+	}
+	g.mu.Unlock()
+
+	if hit == nil {
+		proxy.ServeHTTP(w, r)
+
+		return
+	}
+
+	if hit.after {
+		// It takes effect even if its caller dies first.
+		ctx := context.WithValue(context.WithoutCancel(r.Context()), momentKey{}, func() { hit.stop(pid) })
+		proxy.ServeHTTP(w, r.WithContext(ctx))
+
+		return
+	}
+
+	hit.stop(pid)
+	panic(http.ErrAbortHandler)
+}
+
+// answered stops a call whose moment is after its effect.
+func (g *awsGateway) answered(response *http.Response) error {
+	stop, ok := response.Request.Context().Value(momentKey{}).(func())
+	if !ok {
+		return nil
+	}
+
+	stop()
+
+	return errors.New("its caller was killed")
+}
+
+func (m *moment) fits(call awsCall) bool {
+	return m.operation == call.operation && containsAll(call.of, m.holding)
+}
+
+func (m *moment) stop(pid int) {
+	m.reached <- pid
+
+	<-m.released
+}
+
+// catch arms the gateway for the next call of an operation that holds all of
+// the texts, before or after its effect.
+func (g *awsGateway) catch(t *testing.T, operation string, after bool, holding ...string) *moment {
+	t.Helper()
+
+	caught := &moment{
+		operation: operation, after: after, holding: holding, reached: make(chan int, 1), released: make(chan struct{}),
+	}
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	g.moments = append(g.moments, caught)
+
+	return caught
+}
+
+// wait gives the process whose call is held.
+func (m *moment) wait(t *testing.T) int {
+	t.Helper()
+
+	select {
+	case pid := <-m.reached:
+		if pid == 0 {
+			t.Fatalf("%s came from no function", m.operation)
+		}
+
+		return pid
+	case <-time.After(answerWithin):
+		t.Fatalf("no %s of %v within %s", m.operation, m.holding, answerWithin)
+
+		return 0
+	}
+}
+
+// mark gives a point in the list of calls; since gives those after it that
+// hold a text.
+func (g *awsGateway) mark() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	return len(g.calls)
+}
+
+func (g *awsGateway) since(mark int) []awsCall {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	return slices.Clone(g.calls[mark:])
+}
+
+// read finds out what a call asks for, and leaves its body to be read again.
+func read(r *http.Request) (awsCall, error) {
+	if target := r.Header.Get("X-Amz-Target"); target != "" { // DynamoDB_20120810.GetItem, AmazonSQS.SendMessage
+		service, operation, _ := strings.Cut(target, ".")
+		service, _, _ = strings.Cut(strings.TrimPrefix(service, "Amazon"), "_")
+
+		body, err := reread(r)
+
+		return awsCall{operation: service + "." + operation, of: body}, err
+	}
+
+	if r.Header.Get("Content-Type") == "application/x-www-form-urlencoded" {
+		body, err := reread(r)
+		if err != nil {
+			return awsCall{}, err
+		}
+
+		form, err := url.ParseQuery(body)
+
+		return awsCall{operation: "SNS." + form.Get("Action"), of: body}, err
+	}
+
+	operation := r.Method
+	switch query := r.URL.Query(); {
+	case query.Has("uploads"):
+		operation = "CreateMultipartUpload"
+	case query.Has("partNumber"):
+		operation = "UploadPart"
+	case query.Has("uploadId") && r.Method == http.MethodPost:
+		operation = "CompleteMultipartUpload"
+	}
+
+	return awsCall{operation: "S3." + operation, of: r.URL.Path}, nil
+}
+
+func reread(r *http.Request) (string, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return "", fmt.Errorf("read a call: %w", err)
+	}
+
+	r.Body = io.NopCloser(bytes.NewReader(body))
+
+	return string(body), nil
+}
+
+func containsAll(text string, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(part string) bool { return !strings.Contains(text, part) })
+}
+
+// functionNames are those of the template.
+func functionNames() []string {
+	return []string{"webhook", "bot", "relay", "download", "transcribe", "deliver", "sweep", "alert", "health"}
+}
+
+// caller finds the function's process at the other end of a connection, by
+// Linux's /proc; 0 where it is none or has ended.
+func caller(remote string) (int, string) {
+	socket := socketOf(remote)
+	if socket == "" {
+		return 0, ""
+	}
+
+	for _, function := range functionNames() {
+		for _, pid := range cloud.Processes(function) {
+			if holds(pid, socket) {
+				return pid, function
+			}
+		}
+	}
+
+	return 0, ""
+}
+
+// functionOf gives the function that a process runs.
+func functionOf(pid int) string {
+	for _, function := range functionNames() {
+		if slices.Contains(cloud.Processes(function), pid) {
+			return function
+		}
+	}
+
+	return ""
+}
+
+// socketOf gives how /proc names the socket whose own address is this one.
+func socketOf(local string) string {
+	_, port, err := net.SplitHostPort(local)
+	if err != nil {
+		return ""
+	}
+
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return ""
+	}
+
+	table, err := os.ReadFile("/proc/net/tcp")
+	if err != nil {
+		return ""
+	}
+
+	const (
+		addressColumn = 1
+		inodeColumn   = 9
+	)
+
+	own := fmt.Sprintf("0100007F:%04X", number) // 127.0.0.1, as the kernel prints it
+
+	for line := range strings.Lines(string(table)) {
+		columns := strings.Fields(line)
+		if len(columns) > inodeColumn && columns[addressColumn] == own {
+			return "socket:[" + columns[inodeColumn] + "]"
+		}
+	}
+
+	return ""
+}
+
+func holds(pid int, socket string) bool {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		return false
+	}
+
+	return slices.ContainsFunc(files, func(file string) bool {
+		target, err := os.Readlink(file) // it may be closed by now
+
+		return err == nil && target == socket
+	})
+}

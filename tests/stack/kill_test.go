@@ -1,0 +1,122 @@
+package stack_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// recovery bounds how long a person waits when a process dies: the lease of
+// the dead worker (30 s), the next sweep (1 min), and the work itself. A dead
+// bot's update comes again after the visibility timeout of its queue (1 min).
+const recovery = 4 * time.Minute
+
+// A process that dies between any two lines costs time, not the transcript,
+// and nobody gets it twice.
+func TestKilledFunctionLosesNothing(t *testing.T) {
+	t.Parallel()
+
+	for _, death := range []struct {
+		name      string
+		function  string
+		operation string
+		holding   []string // besides the shop's id
+		after     bool     // the call has taken effect
+		queue     string   // output that names the queue where the dead worker's message stays invisible
+	}{
+		{name: "webhook before it queues the update", function: "webhook", operation: "SQS.SendMessageBatch", holding: []string{"updates.fifo"}},
+		{name: "webhook after it queued the update", function: "webhook", operation: "SQS.SendMessageBatch", holding: []string{"updates.fifo"}, after: true},
+		{name: "bot after it started the job", function: "bot", operation: "DynamoDB.TransactWriteItems", holding: []string{"outbox#"}, after: true},
+		{name: "relay before it sends the message", function: "relay", operation: "SQS.SendMessageBatch", holding: []string{"downloads"}},
+		{name: "relay after it sent the message", function: "relay", operation: "SQS.SendMessageBatch", holding: []string{"downloads"}, after: true},
+		{name: "download after it stored the file", function: "download", operation: "S3.PUT", holding: []string{"/media/"}, after: true, queue: "DownloadsQueueUrl"},
+		{name: "transcribe before it stores what was heard", function: "transcribe", operation: "S3.PUT", holding: []string{"/transcripts/"}, queue: "TranscriptionsQueueUrl"},
+		{name: "deliver before it shows the result", function: "deliver", operation: "S3.GET", holding: []string{"/transcripts/"}, queue: "DeliveriesQueueUrl"},
+		{name: "deliver after it showed the result", function: "deliver", operation: "DynamoDB.PutItem", holding: []string{"delivered"}, queue: "DeliveriesQueueUrl"},
+	} {
+		t.Run(death.name, func(t *testing.T) {
+			t.Parallel()
+
+			shop := openShop(t)
+			sari := shop.customer(t, "id")
+			moment := gateway.catch(t, death.operation, death.after, append(death.holding, shop.ID)...)
+
+			began := time.Now()
+
+			sari.sends("voice", "voice-en-2.ogg")
+			kill(t, death.function, moment)
+
+			if death.queue != "" {
+				expected.add(expected.invisible, path.Base(cloud.Outputs[death.queue]))
+			}
+
+			mustHave(t, words(sari.waitFor(recovery, resultShown())), "voice-en-2.ogg")
+			t.Logf("the transcript came after %s", time.Since(began).Round(time.Second))
+
+			promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, death.name) })
+		})
+	}
+}
+
+// kill waits until a function's process is at the moment and ends it there.
+func kill(t *testing.T, function string, at *moment) {
+	t.Helper()
+
+	pid := at.wait(t)
+	defer close(at.released)
+
+	if name := functionOf(pid); name != function {
+		t.Fatalf("%s was called by %q, want %s", at.operation, name, function)
+	}
+
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatalf("kill %s: %v", function, err)
+	}
+}
+
+// promises are what must still be true when everything has settled.
+//
+//nolint:gochecknoglobals // tests add to it, TestMain looks
+var promises promiseList
+
+type promiseList struct {
+	mu   sync.Mutex
+	made []func(context.Context) error
+}
+
+func (p *promiseList) add(promise func(context.Context) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.made = append(p.made, promise)
+}
+
+func (p *promiseList) check(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	var broken []error
+	for _, promise := range p.made {
+		broken = append(broken, promise(ctx))
+	}
+
+	return errors.Join(broken...)
+}
+
+func shownOnce(ctx context.Context, who *customer, name string) error {
+	all, err := who.results(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+
+	if len(all) != 1 {
+		return fmt.Errorf("%s: the transcript is shown %d times, want once: %v", name, len(all), all)
+	}
+
+	return nil
+}

@@ -1,0 +1,147 @@
+// Package stack_test drives the deployed local cloud as its users do: people
+// by the chat, operators by their command line, Telegram by its webhook. It
+// looks inside only where a promise is about what nobody sees, such as a
+// process that dies between two lines.
+package stack_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lapak-id/lapak/localstack/stack"
+	"github.com/lapak-id/lapak/localstack/telegram/control"
+)
+
+const (
+	startWithin = 10 * time.Minute // on a new machine, tools are installed first
+	// answerWithin bounds every wait for something that is under way: it is
+	// generous because speech is recognised on the processor that all tests
+	// share. What must be fast is measured.
+	answerWithin = 90 * time.Second
+	// atOnce is how many tests run at the same time. Most of them wait.
+	atOnce = "12"
+)
+
+// The local cloud that all tests share, and what stands between its functions
+// and AWS.
+//
+//nolint:gochecknoglobals // set once, by TestMain, before any test
+var (
+	cloud   *stack.Stack
+	people  *control.Client
+	gateway *awsGateway
+	journal = &functionJournal{}
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+
+	status, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "✖", err)
+
+		status = 1
+	}
+
+	os.Exit(status)
+}
+
+func run(m *testing.M) (status int, err error) {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		return 1, fmt.Errorf("set how many tests run at once: %w", err)
+	}
+
+	state, err := os.MkdirTemp("", "lapak-stack-test-")
+	if err != nil {
+		return 1, fmt.Errorf("make a folder for the state: %w", err)
+	}
+
+	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
+
+	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
+	defer cancel()
+
+	if gateway, err = startGateway(ctx); err != nil {
+		return 1, err
+	}
+
+	cloud, err = stack.Start(ctx, stack.Options{
+		State:      state,
+		Parameters: map[string]string{"AwsEndpointUrl": gateway.address},
+		Sayf:       func(format string, args ...any) { fmt.Printf("› "+format+"\n", args...) },
+		OnEvent:    journal.add,
+	})
+	if err != nil {
+		return 1, errors.Join(fmt.Errorf("start the local cloud: %w", err), gateway.close())
+	}
+
+	people = control.New(cloud.Telegram)
+
+	if err = gateway.serve(cloud.Endpoint); err == nil {
+		err = cloud.AddDemo(ctx)
+	}
+
+	if err == nil {
+		status = m.Run()
+		err = errors.Join(checkLeftovers(ctx), promises.check(ctx))
+	}
+
+	if status != 0 || err != nil {
+		journal.print(os.Stdout)
+	}
+
+	err = errors.Join(err, cloud.Close(), gateway.close())
+
+	if left := processesOf(state); len(left) > 0 {
+		err = errors.Join(err, fmt.Errorf("the closed local cloud has left processes behind: %v", left))
+	}
+
+	return status, err
+}
+
+// functionJournal keeps what the functions did.
+type functionJournal struct {
+	mu     sync.Mutex
+	events []stack.Event
+}
+
+func (j *functionJournal) add(event stack.Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+
+	j.events = append(j.events, event)
+}
+
+// lines gives what the functions wrote that holds all of the texts.
+func (j *functionJournal) lines(texts ...string) []stack.Event {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+
+	var found []stack.Event
+
+	for _, event := range j.events {
+		if event.Kind == stack.ProcessWrote && containsAll(event.Line, texts) {
+			found = append(found, event)
+		}
+	}
+
+	return found
+}
+
+func (j *functionJournal) print(to *os.File) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+
+	fmt.Fprintln(to, "What the functions logged:")
+
+	printer := stack.NewPrinter(to, false)
+	for _, event := range j.events {
+		printer.Print(event)
+	}
+}
