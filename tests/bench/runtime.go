@@ -83,7 +83,7 @@ func startFunction(ctx context.Context, binary string, environment []string) (*f
 // close ends the function and its Runtime API.
 func (f *function) close() error {
 	err := f.process.Process.Kill()
-	<-f.exited
+	_ = <-f.exited // it was killed
 
 	if closeErr := f.api.Close(); closeErr != nil {
 		err = errors.Join(err, closeErr)
