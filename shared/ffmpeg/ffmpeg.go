@@ -49,19 +49,26 @@ func arguments() []string {
 // Encode starts ffmpeg on media and gives its output, Ogg Opus at 16 kHz mono.
 // Reading it fails with Invalid where ffmpeg cannot understand the media, and
 // with the media's own error where reading that fails. Close ends ffmpeg and
-// gives the same error again.
+// gives the same error again. A media that hangs holds it up for no longer than
+// 5 s; closing that media is then what ends the last read of it.
 func (e *Encoder) Encode(ctx context.Context, media io.Reader) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	input := &source{from: media}
+	input := &source{from: media, done: make(chan struct{})}
 	complaint := &head{limit: maxComplaint}
 
 	command := exec.CommandContext(ctx, e.program, arguments()...) //nolint:gosec // the path is a setting of the operator
-	command.Stdin = input
 	command.Stderr = complaint
 	command.WaitDelay = graceful
 	command.Env = []string{} // no secrets of ours for a program that reads strangers' files
 
 	output, err := command.StdoutPipe()
+	if err != nil {
+		cancel()
+
+		return nil, errs.Wrap(err, errs.Internal, "make a pipe for ffmpeg")
+	}
+
+	feed, err := command.StdinPipe() // not Stdin, for which Wait would wait although it hangs
 	if err != nil {
 		cancel()
 
@@ -74,8 +81,11 @@ func (e *Encoder) Encode(ctx context.Context, media io.Reader) (io.ReadCloser, e
 		return nil, errs.Wrap(err, errs.Internal, "start ffmpeg at %s (is the layer there, is LAPAK_FFMPEG right?)", e.program)
 	}
 
+	go input.pour(feed)
+
 	wait := sync.OnceValue(func() error {
 		waited := command.Wait()
+		input.await()
 
 		return verdict(waited, input.failure(), complaint.String())
 	})
@@ -146,9 +156,29 @@ func (e *encoded) Close() error {
 // source remembers how reading the media failed.
 type source struct {
 	from io.Reader
+	done chan struct{} // closed when nothing is read any more
 
 	mu  sync.Mutex
 	err error
+}
+
+// pour passes the media on until it ends or nobody takes any more.
+func (s *source) pour(to io.WriteCloser) {
+	defer close(s.done)
+	defer to.Close() //nolint:errcheck // ffmpeg says what it makes of the end
+
+	_, _ = io.Copy(to, s) // Read has kept its error; one of writing is ffmpeg's own end
+}
+
+// await waits for the last read to end, if it does so soon.
+func (s *source) await() {
+	timer := time.NewTimer(graceful)
+	defer timer.Stop()
+
+	select {
+	case <-s.done:
+	case <-timer.C:
+	}
 }
 
 func (s *source) Read(into []byte) (int, error) {
