@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -21,6 +22,7 @@ import (
 	"github.com/lapak-id/lapak/shared/fault"
 	"github.com/lapak-id/lapak/shared/queue"
 	queues "github.com/lapak-id/lapak/shared/queue/memory"
+	"github.com/lapak-id/lapak/shared/secret"
 	vaults "github.com/lapak-id/lapak/shared/secret/memory"
 	"github.com/lapak-id/lapak/shared/store"
 	tables "github.com/lapak-id/lapak/shared/table/memory"
@@ -309,32 +311,91 @@ func TestStoreRemoveOfARevokedBotWorks(t *testing.T) {
 	require.NoError(t, d.storeRemove(t.Context(), []string{"demo"}))
 }
 
-func TestStoreRotateSecretKeepsTheOneBefore(t *testing.T) {
+// secrets gives the two that count, and the one that Telegram has.
+func (d *desk) secrets(ctx context.Context, t *testing.T) (secret.Secret, string) {
+	t.Helper()
+
+	known, err := d.vault.Get(ctx, store.WebhookSecretName("demo"))
+	require.NoError(t, err)
+
+	given, ok := d.api.hook["secret_token"].(string)
+	require.True(t, ok)
+
+	return known, given
+}
+
+func TestStoreRotateSecretRefusesNoUpdate(t *testing.T) {
 	t.Parallel()
 
 	d := newDesk(t)
 	require.NoError(t, d.add(t))
 
-	before, err := d.vault.Get(t.Context(), store.WebhookSecretName("demo"))
-	require.NoError(t, err)
+	before, _ := d.secrets(t.Context(), t)
+
+	d.pause = func(ctx context.Context, wait time.Duration) error {
+		known, given := d.secrets(ctx, t)
+
+		require.Equal(t, 5*time.Minute, wait)
+		require.Equal(t, before.Current, known.Previous)
+		require.Equal(t, before.Current.Reveal(), given, "functions that remember the old secret are served meanwhile")
+
+		return nil
+	}
 	require.NoError(t, d.storeRotateSecret(t.Context(), []string{"demo"}))
 
-	now, err := d.vault.Get(t.Context(), store.WebhookSecretName("demo"))
-	require.NoError(t, err)
-	require.Equal(t, before.Current, now.Previous)
-	require.NotEqual(t, before.Current, now.Current)
-	require.Equal(t, now.Current.Reveal(), d.api.hook["secret_token"])
+	known, given := d.secrets(t.Context(), t)
+	require.Equal(t, before.Current, known.Previous)
+	require.NotEqual(t, before.Current, known.Current)
+	require.Equal(t, known.Current.Reveal(), given)
 	require.Equal(t, hook, d.api.hook["url"])
+}
+
+// Interrupted at any point, and then again: Telegram's secret always counts.
+func TestStoreRotateSecretCanBeInterrupted(t *testing.T) {
+	t.Parallel()
+
+	d := newDesk(t)
+	require.NoError(t, d.add(t))
+
+	for range 3 {
+		d.pause = func(context.Context, time.Duration) error { return context.Canceled }
+		require.ErrorContains(t, d.storeRotateSecret(t.Context(), []string{"demo"}), "goes on with its old secret; rotate again")
+
+		known, given := d.secrets(t.Context(), t)
+		require.True(t, known.Accepts(given))
+	}
+
+	require.NoError(t, d.storeRotateSecret(t.Context(), []string{"demo", "--now"}))
+
+	known, given := d.secrets(t.Context(), t)
+	require.Equal(t, known.Current.Reveal(), given)
+	require.ErrorIs(t, d.storeRotateSecret(t.Context(), []string{"demo", "--soon"}), errUsage)
+}
+
+func TestStoreRotateSecretSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+
+	d := newDesk(t)
+	require.NoError(t, d.add(t))
 
 	d.api.refuse["setWebhook"] = "Unauthorized"
-	require.ErrorContains(t, d.storeRotateSecret(t.Context(), []string{"demo"}), "Telegram goes on with the old one; try again")
+	require.ErrorContains(t, d.storeRotateSecret(t.Context(), []string{"demo"}), "token is not valid")
 
 	d.api.refuse["getWebhookInfo"] = "Unauthorized"
 	require.ErrorContains(t, d.storeRotateSecret(t.Context(), []string{"demo"}), "token is not valid")
 
-	delete(d.api.refuse, "getWebhookInfo")
-	d.api.hook = nil
+	d.api.refuse, d.api.hook = map[string]string{}, nil
 	require.ErrorContains(t, d.storeRotateSecret(t.Context(), []string{"demo"}), "set one by store add")
+}
+
+func TestPauseEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+
+	require.NoError(t, pause(t.Context(), time.Millisecond))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, pause(ctx, time.Hour), context.Canceled)
 }
 
 func TestProviderSet(t *testing.T) {

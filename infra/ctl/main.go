@@ -24,7 +24,8 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store list
   store show ID
   store remove ID                  stops its webhook and forgets its secrets; its data stays
-  store rotate-secret ID           makes a new webhook secret; the one before it goes on counting
+  store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
+        --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
   provider set speech              the key comes from LAPAK_SPEECH_KEY or the standard input
   redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions or deliveries
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -44,6 +45,7 @@ type operator struct {
 	stores   *store.Registry
 	vault    secret.Vault
 	open     func(url string) twoWay
+	pause    func(ctx context.Context, wait time.Duration) error
 	stdin    io.Reader
 	stdout   io.Writer
 }
@@ -84,6 +86,7 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 		open: func(url string) twoWay {
 			return sqs.New(awssqs.NewFromConfig(cfg), url, strings.HasSuffix(url, ".fifo"))
 		},
+		pause:  pause,
 		stdin:  stdin,
 		stdout: stdout,
 	}, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/telegram"
@@ -260,15 +261,26 @@ func (o *operator) storeRemove(ctx context.Context, args []string) error {
 	return nil
 }
 
-// storeRotateSecret makes a new webhook secret: first the vault, whose
-// previous secret goes on counting, then Telegram.
+// storeRotateSecret makes a new webhook secret in an order in which no update
+// is refused, and which can be repeated after it was interrupted anywhere:
+// Telegram always proves itself with one of the two secrets that count.
+// Functions remember secrets for ssm.DefaultTTL, so Telegram gets the new one
+// only when every function has it; --now does not wait, and updates then stay
+// at Telegram for so long.
 func (o *operator) storeRotateSecret(ctx context.Context, args []string) error {
 	found, client, err := o.storeOf(ctx, args)
 	if err != nil {
 		return err
 	}
 
-	// The address stays the one that Telegram knows.
+	flags := flag.NewFlagSet("store rotate-secret", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	now := flags.Bool("now", false, "")
+
+	if err := flags.Parse(args[1:]); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+
 	hook, err := client.Webhook(ctx)
 	if err != nil {
 		return fmt.Errorf("store %s: %w", found.ID, err)
@@ -278,19 +290,50 @@ func (o *operator) storeRotateSecret(ctx context.Context, args []string) error {
 		return fmt.Errorf("store %s has no webhook to rotate the secret of: set one by store add", found.ID)
 	}
 
+	known, err := o.vault.Get(ctx, store.WebhookSecretName(found.ID))
+	if err != nil {
+		return fmt.Errorf("read the webhook secret of store %s: %w", found.ID, err)
+	}
+
+	// After an interrupted rotation Telegram may still have the previous one,
+	// which the next step forgets.
+	if err := setWebhook(ctx, client, hook.URL, known.Current); err != nil {
+		return fmt.Errorf("store %s: %w", found.ID, err)
+	}
+
 	fresh := newSecret()
 	if err := o.vault.Rotate(ctx, store.WebhookSecretName(found.ID), fresh); err != nil {
 		return fmt.Errorf("keep the new webhook secret of store %s: %w", found.ID, err)
 	}
 
+	if !*now {
+		fmt.Fprintf(o.stdout, "waiting %s until every function knows the new secret of store %s …\n", ssm.DefaultTTL, found.ID)
+
+		if err := o.pause(ctx, ssm.DefaultTTL); err != nil {
+			return fmt.Errorf("store %s goes on with its old secret; rotate again: %w", found.ID, err)
+		}
+	}
+
 	if err := setWebhook(ctx, client, hook.URL, fresh); err != nil {
-		return fmt.Errorf("store %s has a new secret in the vault, Telegram goes on with the old one; try again: %w",
-			found.ID, err)
+		return fmt.Errorf("store %s goes on with its old secret; rotate again: %w", found.ID, err)
 	}
 
 	fmt.Fprintf(o.stdout, "store %s has a new webhook secret; the one before it goes on counting\n", found.ID)
 
 	return nil
+}
+
+// pause waits, or gives why the context has ended before.
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	}
 }
 
 // storeOf reads the store that the first argument names, and its bot.

@@ -44,8 +44,11 @@ func (c *Chat) showPage(ctx context.Context, r *request, page int) error {
 	page = min(max(page, 1), pages)
 	shown := jobs[(page-1)*pageItems : min(page*pageItems, len(jobs))]
 
-	html := r.words.html("history.title", nil) + "\n" +
-		r.words.html("history.page", errs.Args{"Page": page, "Pages": pages})
+	html := r.words.html("history.title", nil)
+	if pages > 1 {
+		html += "\n" + r.words.html("history.page", errs.Args{"Page": page, "Pages": pages})
+	}
+
 	if more && page == pages {
 		html += " · " + r.words.html("history.newest", errs.Args{"Count": len(jobs)})
 	}

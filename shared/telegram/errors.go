@@ -3,6 +3,7 @@ package telegram
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -73,11 +74,11 @@ func explainToOperator(err error, format string, args ...any) error {
 func classify(said *ta.Error) (errs.Code, error) {
 	switch words := strings.ToLower(said.Description); {
 	case said.ErrorCode == http.StatusForbidden:
-		return errs.Unauthorized, errors.Join(ErrBlocked, said)
+		return errs.Unauthorized, fmt.Errorf("%w: %w", ErrBlocked, said)
 	case strings.Contains(words, "message is not modified"):
-		return errs.Invalid, errors.Join(errUnchanged, said)
+		return errs.Invalid, fmt.Errorf("%w: %w", errUnchanged, said)
 	case strings.Contains(words, "query is too old"):
-		return errs.Invalid, errors.Join(errTooLate, said)
+		return errs.Invalid, fmt.Errorf("%w: %w", errTooLate, said)
 	case strings.Contains(words, "chat not found"), strings.Contains(words, "user not found"),
 		strings.Contains(words, "message to edit not found"), strings.Contains(words, "message can't be edited"),
 		strings.Contains(words, "message to delete not found"), strings.Contains(words, "message can't be deleted"):
@@ -85,7 +86,7 @@ func classify(said *ta.Error) (errs.Code, error) {
 	case said.ErrorCode == http.StatusUnauthorized, said.ErrorCode == http.StatusNotFound:
 		// Not Unauthorized, which means that the person is at fault: this is for
 		// the operator, and what waits to be sent must wait on.
-		return errs.Internal, errors.Join(errToken, said)
+		return errs.Internal, fmt.Errorf("%w: %w", errToken, said)
 	case said.ErrorCode == http.StatusConflict:
 		return errs.Conflict, said
 	case said.ErrorCode == http.StatusTooManyRequests:

@@ -68,7 +68,7 @@ func (c *Client) download(ctx context.Context, file *telego.File) (io.ReadCloser
 
 	if response.StatusCode != http.StatusOK {
 		cancel()
-		response.Body.Close() //nolint:gosec // it says nothing
+		response.Body.Close() // it says nothing
 
 		return nil, 0, refusal(response)
 	}
