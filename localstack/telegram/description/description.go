@@ -110,6 +110,8 @@ type Problem struct {
 	// Unknown is set if the field is only not in the description, which
 	// Telegram ignores in what it receives.
 	Unknown bool
+	// otherKind is set if the field that tells the kind has another value.
+	otherKind bool
 }
 
 // CheckMethodResult says what is wrong with the value that a method answered,
@@ -132,13 +134,17 @@ func (t *Table) Check(typeName string, value any) []Problem {
 // CheckField says what is wrong with the value of a field.
 func (t *Table) CheckField(path string, field Field, value any) []Problem {
 	if literal := field.Literal(); literal != "" && value != literal {
-		return problem("%s is %v, must be %q", path, value, literal)
+		return []Problem{{Text: fmt.Sprintf("%s is %v, must be %q", path, value, literal), otherKind: true}}
 	}
 
 	return t.checkAny(path, field.Types(), value)
 }
 
 func (t *Table) checkAny(path string, types []string, value any) []Problem {
+	if elements := elementTypes(types); len(elements) > 1 {
+		return t.checkArray(path, elements, value)
+	}
+
 	var problems []Problem
 
 	for i, typeName := range types {
@@ -146,8 +152,8 @@ func (t *Table) checkAny(path string, types []string, value any) []Problem {
 		if len(found) == 0 {
 			return nil
 		}
-		// The complaint about the alternative that came nearest helps most.
-		if i == 0 || len(found) < len(problems) {
+
+		if i == 0 || distance(found) < distance(problems) {
 			problems = found
 		}
 	}
@@ -155,9 +161,42 @@ func (t *Table) checkAny(path string, types []string, value any) []Problem {
 	return problems
 }
 
+// elementTypes returns the types in arrays if all types are arrays: a list
+// that may hold either is a list of either.
+func elementTypes(types []string) []string {
+	elements := make([]string, 0, len(types))
+
+	for _, typeName := range types {
+		element, ok := strings.CutPrefix(typeName, "Array of ")
+		if !ok {
+			return nil
+		}
+
+		elements = append(elements, element)
+	}
+
+	return elements
+}
+
+// distance orders the alternatives of a value: the complaint about the one
+// that came nearest helps most, and one of another kind is far.
+func distance(problems []Problem) int {
+	const otherKind = 100
+
+	total := len(problems)
+
+	for _, one := range problems {
+		if one.otherKind {
+			total += otherKind
+		}
+	}
+
+	return total
+}
+
 func (t *Table) check(path, typeName string, value any) []Problem {
 	if element, ok := strings.CutPrefix(typeName, "Array of "); ok {
-		return t.checkArray(path, element, value)
+		return t.checkArray(path, []string{element}, value)
 	}
 
 	switch typeName {
@@ -185,15 +224,15 @@ func (t *Table) check(path, typeName string, value any) []Problem {
 	return problem("%s is %T %v, must be %s", path, value, value, typeName)
 }
 
-func (t *Table) checkArray(path, element string, value any) []Problem {
+func (t *Table) checkArray(path string, elements []string, value any) []Problem {
 	list, ok := value.([]any)
 	if !ok {
-		return problem("%s is %T, must be an array of %s", path, value, element)
+		return problem("%s is %T, must be an array of %s", path, value, strings.Join(elements, " or "))
 	}
 
 	var problems []Problem
 	for i, item := range list {
-		problems = append(problems, t.check(fmt.Sprintf("%s[%d]", path, i), element, item)...)
+		problems = append(problems, t.checkAny(fmt.Sprintf("%s[%d]", path, i), elements, item)...)
 	}
 
 	return problems

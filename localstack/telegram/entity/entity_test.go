@@ -19,6 +19,7 @@ func TestParse(t *testing.T) {
 		want           []entity.Entity
 	}{
 		"plain command":         {"", "/start@lapak_bot 12", "/start@lapak_bot 12", []entity.Entity{{Type: "bot_command", Length: 16}}},
+		"plain no command":      {"", "<b>x</b> a/b /a/b", "<b>x</b> a/b /a/b", []entity.Entity{}},
 		"plain url":             {"", "see https://lapak.id/x?y=1, ok", "see https://lapak.id/x?y=1, ok", []entity.Entity{{Type: "url", Offset: 4, Length: 22}}},
 		"html nested":           {"HTML", "<b>a <i>b</i></b>", "a b", []entity.Entity{{Type: "bold", Length: 3}, {Type: "italic", Offset: 2, Length: 1}}},
 		"html emoji counts two": {"html", "👋 <b>x</b>", "👋 x", []entity.Entity{{Type: "bold", Offset: 3, Length: 1}}},

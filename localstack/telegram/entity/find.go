@@ -33,7 +33,8 @@ func find(text string, taken []Entity) []Entity {
 		case "url":
 			word = strings.TrimRight(word, ".,;:!?)'")
 		case "bot_command":
-			if next, _ := utf8.DecodeRuneInString(text[match[1]:]); next == '/' {
+			before, after := text[:match[0]], text[match[1]:]
+			if strings.HasSuffix(before, "<") || strings.HasSuffix(before, ">") || after != "" && strings.ContainsRune("/<>", rune(after[0])) {
 				continue
 			}
 		}

@@ -52,6 +52,7 @@ func browser(t *testing.T) context.Context {
 
 	// The first action starts the browser and must not have the time limit.
 	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
+	colors(ctx, t, "light")
 
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(cancel)
@@ -119,7 +120,9 @@ func colors(ctx context.Context, t *testing.T, scheme string) {
 	t.Helper()
 
 	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		Features: []*emulation.MediaFeature{
+			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+		},
 	})
 	require.NoError(t, err)
 }
@@ -379,7 +382,7 @@ func TestManyKinds(t *testing.T) {
 	shot(ctx, t, "bot")
 
 	// The reply keyboard writes what its button says.
-	require.NoError(t, chromedp.Do(ctx, chromedp.Click(id("drawer-toggle")), chromedp.Click(id("keyboard-button"))))
+	require.NoError(t, chromedp.Do(ctx, chromedp.Click(id("drawer-toggle")), chromedp.Click(id("keyboard-toggle")), chromedp.Click(id("keyboard-button"))))
 	_, err = s.user.Wait(ctx, control.Condition{Text: "🛍 Belanja", Own: true})
 	require.NoError(t, err)
 

@@ -87,7 +87,7 @@ function drawPeople() {
 $("me").onclick = () => {
   const list = [...state.users.values()].map((user) => el("button", { role: "menuitem", class: "entry", "data-testid": `person-option-${user.id}`, onclick: () => { closeMenu(); become(user.id); } },
     avatar(user.first_name, user.id, true), el("span", {}, el("b", {}, nameOf(user.id)), el("br"), el("span", { class: "dim" }, `${user.language_code || "en"} · ⭐ ${user.stars}`))));
-  menu($("me"), ...list, item("＋ New person…", addPerson, "person-new"));
+  menu($("me"), ...list, item("+ New person…", addPerson, "person-new"));
 };
 
 $("add").onclick = () => menu($("add"), item("New person…", addPerson, "person-new"), item("Bot with a token…", addBot, "bot-new"), item("New group…", addGroup, "group-new"));
@@ -161,7 +161,7 @@ function drawChats() {
       avatar(name, peer),
       el("span", { class: "body" },
         el("span", { class: "line" }, el("b", {}, name), one?.last_date && el("span", { class: "dim" }, time(one.last_date))),
-        el("span", { class: "line" }, el("span", { class: "dim last" }, action?.text || (one?.blocked ? "Blocked" : one?.last_text) || "Press Start to begin"), unread && el("span", { class: "badge", "aria-label": `${unread} unread` }, String(unread)))));
+        el("span", { class: "line" }, el("span", { class: "dim last" }, action?.text || (one?.blocked ? "Blocked" : one?.last_text) || (peer > 0 ? "Press Start to begin" : "No messages yet")), unread && el("span", { class: "badge", "aria-label": `${unread} unread` }, String(unread)))));
   }));
 }
 
@@ -181,7 +181,7 @@ async function open(peer, start = "") {
   $("app").classList.toggle("open", shown);
   $("messages").replaceChildren();
   if (seen.me) history.replaceState(null, "", peer ? `#user=${seen.me}&chat=${peer}${start ? "&start=" + encodeURIComponent(start) : ""}` : "#user=" + seen.me);
-  if (!shown) { drawHead(); return; }
+  if (!shown) { drawChats(); return; }
   seen.unread.delete(key());
   await attempt(async () => {
     const opened = key();
@@ -311,6 +311,12 @@ function placeDay(message) {
 }
 
 function toEnd() { const box = $("messages"); box.scrollTop = box.scrollHeight; $("down").hidden = true; }
+let height = 0;
+new ResizeObserver(() => { // The keyboard or the composer took room: the newest message stays in sight.
+  const box = $("messages");
+  if (box.scrollHeight - box.scrollTop - height < 60) toEnd();
+  height = box.clientHeight;
+}).observe($("messages"));
 $("down").onclick = toEnd;
 $("messages").onscroll = () => { const box = $("messages"); if (box.scrollHeight - box.scrollTop - box.clientHeight < 60) $("down").hidden = true; };
 $("messages").addEventListener("load", () => { const box = $("messages"); if (box.scrollHeight - box.scrollTop - box.clientHeight < 500) toEnd(); }, true);

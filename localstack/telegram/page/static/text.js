@@ -15,9 +15,10 @@ function part(text, start, end, entities, act) {
     const to = Math.min(entity.offset + entity.length, end);
     if (to <= from) continue;
     if (from > at) nodes.push(text.slice(at, from));
+    const block = ["pre", "blockquote", "expandable_blockquote"].includes(entity.type);
     const inner = entities.slice(i + 1).filter((other) => other.offset < to);
     nodes.push(wrap(entity, text.slice(from, to), part(text, from, to, inner, act), act));
-    at = to;
+    at = block && text[to] === "\n" ? to + 1 : to; // A block ends its line by itself.
   }
   if (at < end) nodes.push(text.slice(at, end));
   return nodes;
