@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"time"
@@ -23,7 +24,8 @@ type function struct {
 
 	api     *http.Server
 	process *exec.Cmd
-	exited  chan error
+	exited  chan struct{} // closed once exit says how it ended
+	exit    error
 	polled  chan time.Time // the function asked for an invocation
 	events  chan []byte    // it gets this one
 	answers chan answer
@@ -45,7 +47,7 @@ func startFunction(ctx context.Context, binary string, environment []string) (*f
 	}
 
 	f := &function{
-		exited:  make(chan error, 1),
+		exited:  make(chan struct{}),
 		polled:  make(chan time.Time, 1),
 		events:  make(chan []byte),
 		answers: make(chan answer, 1),
@@ -75,7 +77,10 @@ func startFunction(ctx context.Context, binary string, environment []string) (*f
 		return nil, errors.Join(fmt.Errorf("start %s: %w", binary, err), f.api.Close())
 	}
 
-	go func() { f.exited <- f.process.Wait() }()
+	go func() {
+		f.exit = f.process.Wait()
+		close(f.exited)
+	}()
 
 	return f, nil
 }
@@ -83,7 +88,11 @@ func startFunction(ctx context.Context, binary string, environment []string) (*f
 // close ends the function and its Runtime API.
 func (f *function) close() error {
 	err := f.process.Process.Kill()
-	_ = <-f.exited // it was killed
+	if errors.Is(err, os.ErrProcessDone) {
+		err = nil // it ended by itself, which who waited for it has said
+	}
+
+	<-f.exited
 
 	if closeErr := f.api.Close(); closeErr != nil {
 		err = errors.Join(err, closeErr)
@@ -101,10 +110,8 @@ func (f *function) ready(ctx context.Context) (time.Time, error) {
 	select {
 	case at := <-f.polled:
 		return at, nil
-	case err := <-f.exited:
-		f.exited <- err // for close
-
-		return time.Time{}, fmt.Errorf("the function ended before it asked for an invocation: %w", err)
+	case <-f.exited:
+		return time.Time{}, fmt.Errorf("the function ended before it asked for an invocation: %w", f.exit)
 	case <-time.After(invocationWithin):
 		return time.Time{}, fmt.Errorf("the function asked for no invocation within %s", invocationWithin)
 	case <-ctx.Done():
@@ -124,10 +131,8 @@ func (f *function) invoke(ctx context.Context, event []byte) (time.Time, error) 
 	select {
 	case got := <-f.answers:
 		return got.at, got.check()
-	case err := <-f.exited:
-		f.exited <- err // for close
-
-		return time.Time{}, fmt.Errorf("the function ended within an invocation: %w", err)
+	case <-f.exited:
+		return time.Time{}, fmt.Errorf("the function ended within an invocation: %w", f.exit)
 	case <-time.After(invocationWithin):
 		return time.Time{}, fmt.Errorf("the function did not answer within %s", invocationWithin)
 	case <-ctx.Done():
