@@ -90,7 +90,12 @@ func (c *Checker) Check(ctx context.Context) error {
 
 	for name, waiting := range c.Queues {
 		depth, err := waiting.Depth(ctx)
-		failures = append(failures, err)
+		if err != nil {
+			failures = append(failures, err)
+
+			continue
+		}
+
 		c.Metrics.Put("QueueDepth", float64(depth), metric.Count, metric.Dimensions{"Queue": name})
 	}
 
