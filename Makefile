@@ -64,11 +64,12 @@ reset: ## Forget what `make run` has kept
 test: lint unit conformance sim stack browser contract cover ## Everything that must pass before a change is merged
 
 .PHONY: unit
-unit: race-notice ## Unit tests, with the race detector
+unit: tools race-notice ## Unit tests, with the race detector
 	$(GO) test $(RACE) $(UNITS)
+	$(TOOLS)/speech/bin/python -m unittest discover -s localstack/speech
 
 .PHONY: conformance
-conformance: race-notice ## Each port's promises, held by its memory adapter and by the emulator
+conformance: tools race-notice ## Each port's promises, held by its memory adapter and by the emulator
 	$(GO) test $(RACE) -count=1 ./tests/conformance/...
 
 .PHONY: sim
@@ -110,6 +111,11 @@ bench: ## Cold start and warm time of webhook, memory of download
 soak: ## Voice messages without end, for leaks and drift (SOAK_MINUTES=30)
 	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
 	@exec .build/programs/stack smoke -for $(SOAK_MINUTES)m
+
+.PHONY: tools
+tools:
+	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
+	@.build/programs/stack tools
 
 .PHONY: race-notice
 race-notice:

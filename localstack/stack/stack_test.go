@@ -269,3 +269,34 @@ func mentioning(t *testing.T, dir string) []string {
 
 	return found
 }
+
+// On an AWS API that runs elsewhere the same deployment is done, and a door of
+// our own stands in for the HTTP API, which LocalStack's community image lacks.
+func TestEndpointElsewhereGetsTheSameDeployment(t *testing.T) {
+	t.Parallel()
+
+	binaries := probed(t)
+	there, events := started(t, t.TempDir(), binaries)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 5*patience)
+	defer cancel()
+
+	here, err := stack.Start(ctx, stack.Options{Endpoint: there.Endpoint, Binaries: binaries, Sayf: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if !here.Deployed {
+		t.Error("other simulators are other parameters, yet nothing was deployed")
+	}
+
+	if status := post(t, here.WebhookURL("demo")); status != http.StatusOK {
+		t.Errorf("POST to the door: status %d, want 200", status)
+	}
+
+	await(t, events, "webhook", stack.ProcessWrote, "telegram/demo")
+
+	if err := errors.Join(here.Close(), there.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

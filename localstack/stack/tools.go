@@ -25,6 +25,23 @@ type tools struct {
 	ffmpeg         string
 }
 
+// Install installs what the local cloud is not written in, into .tools of the
+// repository. Start does it too; tests of single parts need only this.
+func Install(ctx context.Context, sayf func(format string, args ...any)) error {
+	root, err := findRoot()
+	if err != nil {
+		return err
+	}
+
+	if err := errors.Join(checkPython(ctx), checkFolder(filepath.Join(root, ".tools")), checkDisk(root)); err != nil {
+		return err
+	}
+
+	_, err = makeTools(ctx, root, sayf)
+
+	return err
+}
+
 // makeTools installs what is missing or has another pin than last time, and
 // waits while another run does so.
 func makeTools(ctx context.Context, root string, sayf func(string, ...any)) (tools, error) {

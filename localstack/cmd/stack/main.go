@@ -1,6 +1,7 @@
 // Stack runs Lapak's local cloud: `stack run` until it is stopped, `stack
 // smoke` from a voice message to its transcript, `stack reset` to forget what
-// runs have kept. `make run`, `make smoke` and `make reset` call it.
+// runs have kept, `stack tools` to install what a run needs and no more. The
+// Makefile's targets call it.
 package main
 
 import (
@@ -11,6 +12,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/lapak-id/lapak/localstack/stack"
 )
 
 func main() {
@@ -27,7 +30,7 @@ func main() {
 }
 
 func dispatch(ctx context.Context, args []string) error {
-	usage := errors.New("usage: stack run|smoke|reset [-help]")
+	usage := errors.New("usage: stack run|smoke|reset|tools [-help]")
 
 	if len(args) == 0 {
 		return usage
@@ -40,6 +43,12 @@ func dispatch(ctx context.Context, args []string) error {
 		return smoke(ctx, args[1:])
 	case "reset":
 		return forget(args[1:])
+	case "tools":
+		if err := stack.Install(ctx, sayf); err != nil {
+			return fmt.Errorf("install tools: %w", err)
+		}
+
+		return nil
 	default:
 		return usage
 	}
