@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
@@ -100,21 +101,38 @@ func (s *Seeded) Pause(stopped bool) {
 	s.stopped = stopped
 }
 
-// killKey is the context key of the running invocation's kill switch.
-type killKey struct{}
+// invocationKey is the context key of the running invocation.
+type invocationKey struct{}
+
+// invocation is a process that may die.
+type invocation struct {
+	cancel context.CancelFunc
+	dead   atomic.Bool
+}
 
 // Invocation makes a context that a Kill fault of any adapter ends at once, as
-// SIGKILL ends a process: every later call of that invocation fails.
+// SIGKILL ends a process: every later call of that invocation fails, those of
+// contexts made by context.WithoutCancel too.
 func Invocation(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 
-	return context.WithValue(ctx, killKey{}, cancel), cancel
+	return context.WithValue(ctx, invocationKey{}, &invocation{cancel: cancel}), cancel
 }
 
 func kill(ctx context.Context) {
-	if cancel, ok := ctx.Value(killKey{}).(context.CancelFunc); ok {
-		cancel()
+	if running, ok := ctx.Value(invocationKey{}).(*invocation); ok {
+		running.dead.Store(true)
+		running.cancel()
 	}
+}
+
+// alive gives the reason why the caller cannot make any call, if there is one.
+func alive(ctx context.Context) error {
+	if running, ok := ctx.Value(invocationKey{}).(*invocation); ok && running.dead.Load() {
+		return context.Canceled
+	}
+
+	return ctx.Err() //nolint:wrapcheck // Around wraps it
 }
 
 // Around runs one call of an adapter under a plan. It returns an error of code
@@ -122,7 +140,7 @@ func kill(ctx context.Context) {
 // that delivers messages looks at the returned Kind for Duplicate, Delay and
 // Reorder, which are its own to carry out; call has then already run.
 func Around(ctx context.Context, plan Plan, op string, call func() error) (Kind, error) {
-	if err := ctx.Err(); err != nil {
+	if err := alive(ctx); err != nil {
 		return Pass, errs.Wrap(err, errs.Unavailable, "%s: the caller has gone", op)
 	}
 

@@ -56,6 +56,10 @@ func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
 		return err
 	}
 
+	if of.Show {
+		return d.show(ctx, job)
+	}
+
 	if job.State == Failed {
 		return d.run(ctx, delivery, Failed, d.apologise)
 	}
@@ -86,6 +90,35 @@ func (d *Deliverer) apologise(ctx context.Context, job Job) (func(*Job), error) 
 	}
 
 	return func(job *Job) { job.State, job.Progress = Apologised, progress }, nil
+}
+
+// show puts the outcome of a finished job where it belongs, should something
+// else stand there. A message that is gone stays gone.
+func (d *Deliverer) show(ctx context.Context, job Job) error {
+	var text message.Text
+
+	switch job.State {
+	case Delivered:
+		result, err := load(ctx, d.bucket, job.Result.Blob)
+		if err != nil {
+			return err
+		}
+
+		text = d.texts.Result(job, result)
+	case Apologised:
+		text = d.texts.Failure(job)
+	case Cancelled:
+		text = d.texts.Cancelled(job)
+	case Waiting, Downloaded, Transcribed, Failed:
+		return nil // it was begun anew: its outcome is still to come
+	}
+
+	err := d.edit(ctx, job, text)
+	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Unauthorized) {
+		return nil
+	}
+
+	return err
 }
 
 // replaceProgress puts the outcome in the place of the progress message, or

@@ -120,6 +120,7 @@ type ticket struct {
 	User  int64  `json:"user"`
 	Job   string `json:"job"`
 	Round int    `json:"round"`
+	Show  bool   `json:"show,omitempty"` // no step: show the outcome as it stands
 }
 
 // idEncoding keeps the order of what it encodes and needs no escaping.

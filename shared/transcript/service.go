@@ -292,7 +292,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	ops := []table.Op{table.Replace(changed)}
 
-	if moved && job.State.Open() {
+	if moved && (job.State.Open() || job.State == Cancelled) {
 		next, err := nextStep(ctx, job, job.UpdatedAt)
 		if err != nil {
 			return Job{}, err
@@ -312,15 +312,42 @@ func ticketOf(job Job) ticket {
 	return ticket{Store: job.Store, User: job.User, Job: job.ID, Round: job.Round}
 }
 
-// nextStep gives the outbox row that brings an open job to its next worker.
+// nextStep gives the outbox row that brings a job on: to its next worker, or
+// to where it is shown that the job was cancelled.
 func nextStep(ctx context.Context, job Job, now time.Time) (table.Op, error) {
-	to := map[State]queue.Name{
-		Waiting: queue.Downloads, Downloaded: queue.Transcriptions, Transcribed: queue.Deliveries, Failed: queue.Deliveries,
-	}[job.State]
+	to := queue.Deliveries
+
+	switch job.State {
+	case Waiting:
+		to = queue.Downloads
+	case Downloaded:
+		to = queue.Transcriptions
+	case Transcribed, Failed, Delivered, Apologised, Cancelled:
+	}
 
 	of := ticketOf(job)
+	of.Show = job.State == Cancelled
 
 	return entry(ctx, of, to, of, now, string(job.State), strconv.Itoa(job.Round))
+}
+
+// show has the outcome of a finished job shown once more. cause is why, so
+// that it happens once.
+func (s *Service) show(ctx context.Context, job Job, cause ...string) error {
+	of := ticketOf(job)
+	of.Show = true
+
+	op, err := entry(ctx, of, queue.Deliveries, of, s.clock.Now(), append([]string{"show"}, cause...)...)
+	if err != nil {
+		return err
+	}
+
+	err = s.state.Write(ctx, op)
+	if err != nil && !errs.Is(err, errs.Conflict) {
+		return errs.Context(err, "have job %s shown again", job.ID)
+	}
+
+	return nil
 }
 
 func entry(ctx context.Context, of ticket, to queue.Name, body any, now time.Time, cause ...string) (table.Op, error) {

@@ -49,6 +49,7 @@ type Texts interface {
 	Transcribing(job Job) message.Text
 	Result(job Job, result Transcript) message.Text
 	Failure(job Job) message.Text
+	Cancelled(job Job) message.Text
 	Caption(job Job, format Format) message.Text
 	Gone(job Job) message.Text
 }
@@ -89,10 +90,14 @@ func (s step) run(
 	if errors.Is(err, errSuperseded) {
 		slog.InfoContext(ctx, "skipped: nothing to do", "step", want, "attempt", delivery.Attempt, "because", err)
 
-		return nil
+		if delivery.Attempt == 1 { // a mere double, which has shown nothing
+			return nil
+		}
+
+		return s.showAgain(ctx, of, delivery)
 	}
 
-	if err != nil {
+	if err != nil { // another worker has it: should that one fail, this message is the one to go on with
 		return err
 	}
 
@@ -109,7 +114,7 @@ func (s step) run(
 	case errors.Is(err, errSuperseded):
 		slog.InfoContext(ctx, "dropped: the job has moved on meanwhile", "step", want)
 
-		return nil
+		return s.showAgain(ctx, of, delivery)
 	case triesAgain(want, err, delivery.Attempt):
 		slog.WarnContext(ctx, "step failed, will be tried again", "step", want, "attempt", delivery.Attempt, "error", err)
 		s.release(ctx, of, want)
@@ -118,6 +123,18 @@ func (s step) run(
 	default:
 		return s.fail(ctx, of, want, err)
 	}
+}
+
+// showAgain has the outcome of a finished job shown once more. A worker that
+// was held up may have put its progress over it: it looks before it edits, but
+// nothing keeps an edit from taking effect late.
+func (s step) showAgain(ctx context.Context, of ticket, delivery queue.Delivery) error {
+	job, _, err := s.jobs.read(ctx, of)
+	if err != nil || job.State.Open() {
+		return err
+	}
+
+	return s.jobs.show(ctx, job, delivery.ID, strconv.Itoa(delivery.Attempt))
 }
 
 // triesAgain reports whether a step that failed goes back to its queue. An
@@ -289,8 +306,9 @@ func (s *Service) current(ctx context.Context, of ticket, want State) (Job, erro
 	return job, nil
 }
 
-// claim takes the job of a ticket for this worker alone. Conflict where it is
-// not in the wanted state of the ticket's round, or another worker has it.
+// claim takes the job of a ticket for this worker alone. It is superseded where
+// the job is not in the wanted state of the ticket's round, Limited while
+// another worker has it.
 func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error) {
 	now := s.clock.Now()
 
@@ -300,8 +318,8 @@ func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error)
 		}
 
 		if job.Lease.After(now) {
-			return errs.Wrap(errSuperseded, errs.Conflict, "job %s is another worker's until %s",
-				job.ID, job.Lease.Format(time.RFC3339))
+			return errs.New(errs.Limited, "job %s is another worker's until %s", job.ID, job.Lease.Format(time.RFC3339)).
+				After(job.Lease.Sub(now))
 		}
 
 		job.Lease = now.Add(leaseFor)

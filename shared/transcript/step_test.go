@@ -642,8 +642,8 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 			}
 
 			for range cap(failures) {
-				if err := <-failures; err != nil { // the other was faster: the next try finds its result
-					assert.Equal(t, errs.Unavailable, errs.CodeOf(err), err.Error())
+				if err := <-failures; err != nil { // another has it, or was faster: the next try finds its result
+					assert.Contains(t, []errs.Code{errs.Limited, errs.Unavailable}, errs.CodeOf(err), err.Error())
 				}
 			}
 		}

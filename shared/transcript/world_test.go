@@ -464,6 +464,8 @@ func (texts) Failure(job transcript.Job) message.Text {
 	return message.Text{HTML: fmt.Sprintf("failure: %s %v #%s", job.Reason, job.Args["max"], job.Reference)}
 }
 
+func (texts) Cancelled(transcript.Job) message.Text { return message.Text{HTML: "cancelled"} }
+
 func (texts) Caption(_ transcript.Job, format transcript.Format) message.Text {
 	return message.Text{HTML: "caption " + string(format)}
 }

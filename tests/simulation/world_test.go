@@ -22,6 +22,7 @@ import (
 	queues "github.com/lapak-id/lapak/shared/queue/memory"
 	vaults "github.com/lapak-id/lapak/shared/secret/memory"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
 	tables "github.com/lapak-id/lapak/shared/table/memory"
 	"github.com/lapak-id/lapak/shared/transcript"
 	"github.com/lapak-id/lapak/shared/user"
@@ -41,7 +42,7 @@ func stores() []string { return []string{"kopi", "musik"} }
 type world struct {
 	random  *rand.Rand
 	clock   *clock.Manual
-	plan    *fault.Seeded
+	plan    *interleaved
 	state   *tables.Table
 	scratch *tables.Table
 	bucket  blob.Bucket
@@ -55,11 +56,13 @@ type world struct {
 	relay    *outbox.Relay
 	rescuer  *transcript.Rescuer
 
-	pending  []pushed      // updates that Telegram has not got rid of
-	streamed string        // the last change that relay has dealt with
-	retried  int           // how often relay has failed at the change behind it
-	provider int           // calls that the provider has answered
-	steps    int           // everything that was done
+	pending  []pushed // updates that Telegram has not got rid of
+	streamed string   // the last change that relay has dealt with
+	retried  int      // how often relay has failed at the change behind it
+	provider int      // calls that the provider has answered
+	steps    int      // everything that was done
+	depth    int      // how many workers are at it
+	calm     bool     // nothing fails and nothing comes in between
 	outcome  map[jobKey]expectation
 	watched  *watch
 }
@@ -86,9 +89,9 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 	t.Helper()
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
-	plan := fault.NewSeeded(seed, rate, time.Minute,
+	plan := &interleaved{Seeded: fault.NewSeeded(seed, rate, time.Minute,
 		fault.FailBefore, fault.FailAfter, fault.Throttle, fault.Duplicate, fault.Delay, fault.Reorder,
-		fault.KillBefore, fault.KillAfter)
+		fault.KillBefore, fault.KillAfter)}
 	w := &world{
 		//nolint:gosec // a simulation wants a generator that replays, not a secret one
 		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
@@ -111,6 +114,7 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 
 	w.build(t)
 	w.watched = newWatch(w)
+	plan.meanwhile = w.meanwhile
 
 	return w
 }
@@ -172,10 +176,51 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// interleaved is a plan in which, at any call of one function, another one may
+// run meanwhile: the only way in which functions meet is through such calls.
+type interleaved struct {
+	*fault.Seeded
+
+	meanwhile func()
+}
+
+// Next lets others go first at times, then draws the fate of the call.
+func (i *interleaved) Next(op string) fault.Kind {
+	if i.meanwhile != nil && op != tables.OpIndex { // the index follows inside of a write
+		i.meanwhile()
+	}
+
+	return i.Seeded.Next(op)
+}
+
+// names are the queues with a worker.
+func names() []queue.Name {
+	return []queue.Name{queue.Updates, queue.Downloads, queue.Transcriptions, queue.Deliveries}
+}
+
+// meanwhile runs another worker in the middle of a call of one, once in a
+// while, and lets time pass: more than a lease at times.
+func (w *world) meanwhile() {
+	const deepest = 2
+
+	if w.calm || w.depth == 0 || w.depth > deepest || w.random.IntN(25) != 0 {
+		return
+	}
+
+	if w.random.IntN(4) == 0 {
+		w.clock.Advance(time.Duration(w.random.Int64N(int64(2 * time.Minute))))
+		w.stepSweep()
+	}
+
+	w.stepWorker(names()[w.random.IntN(len(names()))])
+}
+
 // calmly does something without faults.
 func (w *world) calmly(do func()) {
 	w.plan.Pause(true)
+	w.calm = true
 	do()
+	w.calm = false
 	w.plan.Pause(false)
 }
 
@@ -208,7 +253,12 @@ func (w *world) Recognize(ctx context.Context, _ string, audio io.Reader) (trans
 
 // sendFile has a person send a file to a store's bot.
 func (w *world) sendFile(of string, person int64, number int) {
-	content := fmt.Sprintf("%swords number %d of %s", spoken, w.random.IntN(4), of)
+	whose := of
+	if w.random.IntN(3) == 0 {
+		whose = "everyone" // the same file in both stores
+	}
+
+	content := fmt.Sprintf("%swords number %d of %s", spoken, w.random.IntN(4), whose)
 	want := expectation{text: strings.TrimPrefix(content, spoken), speech: true}
 
 	if w.random.IntN(5) == 0 {
@@ -283,6 +333,9 @@ func (w *world) stepWebhook() {
 
 // stepWorker gives one batch of a queue to its worker, as Lambda does.
 func (w *world) stepWorker(name queue.Name) {
+	w.depth++
+	defer func() { w.depth-- }()
+
 	from := w.queues[name]
 
 	batch, err := from.Receive(context.Background(), 1+w.random.IntN(3), 0)
@@ -338,6 +391,8 @@ func (w *world) stepRelay(t *testing.T) {
 
 // stepSweep does what the function sweep does each minute.
 func (w *world) stepSweep() {
+	w.watched.lost = append(w.watched.lost, w.forgotten()...)
+
 	ctx, cancel := fault.Invocation(context.Background())
 	defer cancel()
 
@@ -351,11 +406,11 @@ func (w *world) step(t *testing.T) {
 
 	w.steps++
 
-	switch names := []queue.Name{queue.Updates, queue.Downloads, queue.Transcriptions, queue.Deliveries}; w.random.IntN(8) {
+	switch w.random.IntN(8) {
 	case 0:
 		w.stepWebhook()
 	case 1, 2, 3, 4:
-		w.stepWorker(names[w.random.IntN(len(names))])
+		w.stepWorker(names()[w.random.IntN(len(names()))])
 	case 5, 6:
 		w.stepRelay(t)
 	default:
@@ -374,6 +429,7 @@ func (w *world) step(t *testing.T) {
 func (w *world) rest(t *testing.T) {
 	t.Helper()
 	w.plan.Pause(true)
+	w.calm = true
 
 	for range 4 * 60 * 2 {
 		w.steps++
@@ -383,7 +439,7 @@ func (w *world) rest(t *testing.T) {
 		}
 
 		for range 3 {
-			for _, name := range []queue.Name{queue.Updates, queue.Downloads, queue.Transcriptions, queue.Deliveries} {
+			for _, name := range names() {
 				w.stepWorker(name)
 			}
 
@@ -434,4 +490,44 @@ func (w *world) unrest() string {
 	}
 
 	return strings.Join(left, "; ")
+}
+
+// forgotten gives the jobs that wait for a worker while no message and no
+// outbox row of theirs is anywhere: only a lost message leaves one so. They
+// would be rescued, but late.
+func (w *world) forgotten() []string {
+	var (
+		texts     []string
+		forgotten []string
+	)
+
+	for _, name := range names() {
+		for _, delivery := range append(w.queues[name].All(), w.dead[name].All()...) {
+			texts = append(texts, string(delivery.Body))
+		}
+	}
+
+	var waiting []transcript.Job
+
+	for _, row := range w.state.All() {
+		switch {
+		case strings.HasPrefix(row.Key.SK(), outbox.SortPrefix):
+			texts = append(texts, string(row.Body))
+		case !row.Index.IsZero():
+			job, err := table.Decode[transcript.Job](row)
+			if err == nil && job.Lease.IsZero() && w.clock.Now().Sub(job.UpdatedAt) > transcript.StandsStill {
+				waiting = append(waiting, job)
+			}
+		}
+	}
+
+	all := strings.Join(texts, "\n")
+
+	for _, job := range waiting {
+		if !strings.Contains(all, fmt.Sprintf(`"job":"%s","round":%d`, job.ID, job.Round)) {
+			forgotten = append(forgotten, job.ID)
+		}
+	}
+
+	return forgotten
 }
