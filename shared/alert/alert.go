@@ -66,6 +66,10 @@ func Parse(body []byte, now time.Time) (Alert, error) {
 	}
 
 	if both.Alert.Key != "" {
+		if both.At.IsZero() {
+			both.At = now
+		}
+
 		return both.Alert, nil
 	}
 
@@ -104,6 +108,7 @@ type trouble struct {
 	Count   int       `json:"count"`
 	Message int       `json:"message"`
 	Over    bool      `json:"over"`
+	Last    time.Time `json:"last"` // of its reports; an older one is late
 }
 
 // Desk hands alerts to owners.
@@ -189,34 +194,55 @@ func (d *Desk) tell(ctx context.Context, of store.Store, reported Alert) error {
 	}
 
 	ongoing := version > 0 && !known.Over
-	if reported.Recovered && !ongoing {
-		return nil // nobody was told that anything was wrong
+	again := version > 0 && reported.At.Equal(known.Last) && reported.Recovered == known.Over
+
+	if again || reported.At.Before(known.Last) {
+		return nil // doubled on its way, or overtaken by a newer one
 	}
 
 	if !ongoing {
 		known = trouble{Since: reported.At}
 	}
 
-	known.Count++
-	known.Over = reported.Recovered
+	known.Last, known.Over = reported.At, reported.Recovered
 
-	text := d.texts.Firing(of, reported, known.Since, known.Count)
+	// Where nobody was told that anything was wrong there is nothing to tell,
+	// only to remember: the report of the trouble may still come, too late.
+	if ongoing || !reported.Recovered {
+		known.Count++
+
+		known.Message, err = d.say(ctx, of, known.Message, d.words(of, reported, known))
+		if errs.Is(err, errs.Unauthorized) {
+			slog.WarnContext(ctx, "alert not told: the owner has blocked the bot", "key", reported.Key, "error", err)
+
+			return nil
+		}
+
+		if err != nil {
+			return err
+		}
+	}
+
+	return d.remember(ctx, table.Row{Key: key, Version: version}, known)
+}
+
+func (d *Desk) words(of store.Store, reported Alert, known trouble) message.Text {
 	if reported.Recovered {
-		text = d.texts.Recovered(of, reported, known.Since)
+		return d.texts.Recovered(of, reported, known.Since)
 	}
 
-	if known.Message, err = d.say(ctx, of, known.Message, text); err != nil {
+	return d.texts.Firing(of, reported, known.Since, known.Count)
+}
+
+func (d *Desk) remember(ctx context.Context, row table.Row, known trouble) error {
+	var err error
+	if row.Body, err = table.Encode(known); err != nil {
 		return err
 	}
 
-	body, err := table.Encode(known)
-	if err != nil {
-		return err
-	}
-
-	put := table.Put(table.Row{Key: key, Version: version, Body: body})
+	put := table.Put(row)
 	if err := d.state.Write(ctx, put); err != nil {
-		return fmt.Errorf("remember trouble %s: %w", reported.Key, err)
+		return fmt.Errorf("remember %s: %w", row.Key, err)
 	}
 
 	return nil
