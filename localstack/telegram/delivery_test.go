@@ -277,10 +277,14 @@ func TestWebhookConnections(t *testing.T) {
 	t.Parallel()
 
 	w := start(t, telegram.Options{})
-	gate := make(chan struct{})
-	h := newHook(t, w, func(update, http.ResponseWriter) { <-gate })
 
 	const people, connections = 6, 2
+
+	gate, entered := make(chan struct{}), make(chan struct{}, people)
+	h := newHook(t, w, func(update, http.ResponseWriter) {
+		entered <- struct{}{}
+		<-gate
+	})
 
 	must[bool](w, "setWebhook", fields{"url": h.URL, "max_connections": connections})
 
@@ -289,6 +293,10 @@ func TestWebhookConnections(t *testing.T) {
 		require.NoError(t, err)
 		_, err = w.As(int64(2000+i), private).Text(t.Context(), "x")
 		require.NoError(t, err)
+	}
+
+	for range connections {
+		<-entered
 	}
 
 	for range people {
