@@ -124,6 +124,8 @@ func (o *operator) secretInput(variable, what string) (secret.Value, error) {
 		return secret.Value(value), nil
 	}
 
+	fmt.Fprintf(os.Stderr, "%s: ", what) // for a person at a terminal
+
 	line, err := bufio.NewReader(o.stdin).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read %s from the standard input: %w", what, err)
