@@ -141,11 +141,13 @@ validate: $(TOOLS)/sam/made-from ## Check the templates: cfn-lint, sam validate,
 $(TOOLS)/bin/golangci-lint:
 	GOBIN=$(TOOLS)/bin CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
-# aws-sam-cli and the emulator want other versions of the same packages, hence an environment of its own.
+# aws-sam-cli and the emulator want other versions of the same packages, hence an environment of its own. Every package
+# is pinned, so pip need not look for dependencies (and pips before 24 trip over those with extras); it checks them.
 $(TOOLS)/sam/made-from: infra/sam-requirements.txt
 	rm -rf $(TOOLS)/sam
 	$(PYTHON) -m venv $(TOOLS)/sam
-	$(TOOLS)/sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	$(TOOLS)/sam/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement $<
+	$(TOOLS)/sam/bin/python -m pip --disable-pip-version-check check
 	touch $@
 
 ##@ Deploy

@@ -86,7 +86,8 @@ type service struct {
 // startProcesses starts the emulator and the simulators and waits until each
 // answers.
 func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
-	s.Endpoint, s.Telegram, s.Speech = cmp.Or(s.options.Endpoint, loopback(s.ports.Emulator)), loopback(s.ports.Telegram), loopback(s.ports.Speech)
+	s.Endpoint = cmp.Or(s.options.Endpoint, loopback(s.ports.Emulator))
+	s.Telegram, s.Speech = loopback(s.ports.Telegram), loopback(s.ports.Speech)
 
 	ctx, cancel := context.WithTimeout(ctx, upWithin)
 	defer cancel()

@@ -71,7 +71,8 @@ func serve(ctx context.Context, running *stack.Stack, began time.Time, elsewhere
 
 Up in %s. Ctrl-C stops it; what is there is kept for the next run. %s
 
-`, running.Telegram, running.WebhookURL(stack.Demo().ID), running.Endpoint, running.Speech, time.Since(began).Round(100*time.Millisecond), logs)
+`, running.Telegram, running.WebhookURL(stack.Demo().ID), running.Endpoint, running.Speech,
+		time.Since(began).Round(100*time.Millisecond), logs)
 
 	if err := running.Wait(ctx); err != nil {
 		return fmt.Errorf("run the local cloud: %w", err)
