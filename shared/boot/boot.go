@@ -4,9 +4,11 @@ package boot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -38,14 +40,41 @@ type Base struct {
 }
 
 // Load reads a function's settings from the environment, by the tags of
-// github.com/caarlos0/env. The error names every variable that is missing.
+// github.com/caarlos0/env. The error names every variable that is missing or
+// malformed.
 func Load[T any]() (T, error) {
 	settings, err := env.ParseAs[T]()
 	if err != nil {
-		return settings, errs.Wrap(err, errs.Invalid, "read the settings from the environment (template.yaml sets them)")
+		return settings, errs.Wrap(err, errs.Invalid, "read the settings%s from the environment (template.yaml sets them)",
+			strings.Join(malformed[T](err), ""))
 	}
 
 	return settings, nil
+}
+
+// malformed lists the variables whose values cannot be read: of those the
+// library names only the field.
+func malformed[T any](err error) []string {
+	all, ok := errors.AsType[env.AggregateError](err)
+	if !ok {
+		return nil
+	}
+
+	var variables []string
+
+	for _, one := range all.Errors {
+		wrong, ok := errors.AsType[env.ParseError](one)
+		if !ok {
+			continue
+		}
+
+		if field, ok := reflect.TypeFor[T]().FieldByName(wrong.Name); ok {
+			variable, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+			variables = append(variables, " "+variable)
+		}
+	}
+
+	return variables
 }
 
 // Run starts a function: build makes its handler, once, from the settings S.

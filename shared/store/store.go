@@ -98,7 +98,8 @@ func (r *Registry) Save(ctx context.Context, changed Store) error {
 		return err
 	}
 
-	if _, err := time.LoadLocation(changed.TimeZone); err != nil {
+	// "Local" loads too, but is another zone on each machine.
+	if _, err := time.LoadLocation(changed.TimeZone); err != nil || changed.TimeZone == "Local" {
 		return errs.Wrap(err, errs.Invalid, "save store %s: time zone %q is not an IANA name", changed.ID, changed.TimeZone)
 	}
 
