@@ -46,8 +46,7 @@ type Transcripts interface {
 	Cancel(ctx context.Context, store string, user int64) ([]transcript.Job, error)
 	CancelOne(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
 	Retry(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
-	Resend(ctx context.Context, store string, user int64, job, cause string) error
-	Export(ctx context.Context, store string, user int64, job string, format transcript.Format, cause string) error
+	Send(ctx context.Context, wish transcript.Wish) error
 }
 
 // Options are what a Chat works with. All but the rates, MaxAttempts and

@@ -354,7 +354,7 @@ func (f failing) Get(context.Context, string, int64, string) (transcript.Job, er
 	return transcript.Job{}, f.fail()
 }
 
-func (f failing) Export(context.Context, string, int64, string, transcript.Format, string) error {
+func (f failing) Send(context.Context, transcript.Wish) error {
 	return f.fail()
 }
 

@@ -153,7 +153,7 @@ func (c *Chat) showJob(ctx context.Context, r *request) error {
 	case transcript.Delivered:
 		r.toast = r.words.plain("toast.sending", nil)
 
-		return c.Transcripts.Resend(ctx, r.storeID, r.from.ID, job.ID, r.cause)
+		return c.Transcripts.Send(ctx, r.wish(job.ID, ""))
 	case transcript.Failed, transcript.Apologised:
 		job.Language = r.words.language
 		_, err := c.Messenger.Send(ctx, r.here(), c.Catalog.Failure(job))
@@ -168,6 +168,14 @@ func (c *Chat) showJob(ctx context.Context, r *request) error {
 	return nil
 }
 
+// wish asks for what a job has brought, in the language that the person reads
+// now.
+func (r *request) wish(job string, format transcript.Format) transcript.Wish {
+	return transcript.Wish{
+		Store: r.storeID, User: r.from.ID, Job: job, Format: format, Language: r.words.language, Cause: r.cause,
+	}
+}
+
 func (c *Chat) exportText(ctx context.Context, r *request) error {
 	return c.export(ctx, r, r.value(tapText), transcript.Text)
 }
@@ -177,7 +185,7 @@ func (c *Chat) exportSRT(ctx context.Context, r *request) error {
 }
 
 func (c *Chat) export(ctx context.Context, r *request, job string, format transcript.Format) error {
-	err := c.Transcripts.Export(ctx, r.storeID, r.from.ID, job, format, r.cause)
+	err := c.Transcripts.Send(ctx, r.wish(job, format))
 
 	switch {
 	case errs.Is(err, errs.NotFound):

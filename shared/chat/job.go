@@ -28,6 +28,9 @@ const (
 
 var _ transcript.Texts = (*Catalog)(nil)
 
+// Title is what the file of a job is called, without markup.
+func (c *Catalog) Title(job transcript.Job) string { return title(c.In(job.Language), job) }
+
 // Received is the first answer to a file, while its job begins.
 func (c *Catalog) Received(job transcript.Job) message.Text {
 	words := c.In(job.Language)

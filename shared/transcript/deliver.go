@@ -195,6 +195,10 @@ func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delive
 func (d *Deliverer) sendWish(ctx context.Context, job Job, wish export) error {
 	to := message.Address{Store: job.Store, Chat: job.Chat}
 
+	if wish.Language != "" {
+		job.Language = wish.Language
+	}
+
 	result, err := load(ctx, d.bucket, job.Result.Blob)
 	gone := errs.Is(err, errs.NotFound)
 
@@ -235,12 +239,7 @@ func (d *Deliverer) sendFile(ctx context.Context, to message.Address, job Job, r
 		content = []byte("\n") // Telegram takes no empty file
 	}
 
-	name := job.Title()
-	if name == "" {
-		name = string(job.Source.Kind)
-	}
-
-	return d.messenger.SendDocument(ctx, to, name+"."+string(format), mimeType, bytes.NewReader(content),
+	return d.messenger.SendDocument(ctx, to, d.texts.Title(job)+"."+string(format), mimeType, bytes.NewReader(content),
 		d.texts.Caption(job, format))
 }
 

@@ -142,16 +142,16 @@ func TestExport(t *testing.T) {
 
 	w := newWorld(t)
 	job := w.start(t)
-	requireCode(t, errs.Conflict, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "10"))
-	requireCode(t, errs.NotFound, w.jobs.Export(w.ctx, kopi, person, "NOSUCHJOB", transcript.Text, "10"))
-	requireCode(t, errs.NotFound, w.jobs.Export(w.ctx, kopi, person+1, job.ID, transcript.Text, "10")) // of another
-	requireCode(t, errs.Invalid, w.jobs.Export(w.ctx, "../kopi", person, job.ID, transcript.Text, "10"))
+	requireCode(t, errs.Conflict, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "10"}))
+	requireCode(t, errs.NotFound, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: "NOSUCHJOB", Format: transcript.Text, Cause: "10"}))
+	requireCode(t, errs.NotFound, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person + 1, Job: job.ID, Format: transcript.Text, Cause: "10"})) // of another
+	requireCode(t, errs.Invalid, w.jobs.Send(w.ctx, transcript.Wish{Store: "../kopi", User: person, Job: job.ID, Format: transcript.Text, Cause: "10"}))
 	w.run(t)
 
 	for range 2 { // the update comes twice: before and after the file was sent
-		require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"))
-		require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"))
-		require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.SubRip, "11"))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.SubRip, Cause: "11"}))
 		w.run(t)
 	}
 
@@ -163,9 +163,9 @@ func TestExport(t *testing.T) {
 		},
 	}, w.messenger.files)
 
-	require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "12"))
-	require.NoError(t, w.jobs.Resend(w.ctx, kopi, person, job.ID, "12"))
-	require.NoError(t, w.jobs.Resend(w.ctx, kopi, person, job.ID, "12"))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "12"}))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Cause: "12"}))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Cause: "12"}))
 	w.run(t)
 	assert.Len(t, w.messenger.files, 3, "asking again sends again")
 	assert.Equal(t, 2, w.messenger.count("result"), "the first and the one asked for")
@@ -177,7 +177,7 @@ func TestExportDoubledDelivery(t *testing.T) {
 	w := newWorld(t)
 	job := w.start(t)
 	w.run(t)
-	require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.SubRip, "11"))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.SubRip, Cause: "11"}))
 	delivery := w.take(t, queue.Deliveries)
 
 	w.messenger.fail = func(string) error { return errs.New(errs.Limited, "429") }
@@ -201,7 +201,7 @@ func TestExportOfAFileWithoutAName(t *testing.T) {
 	job, err := w.jobs.Start(w.ctx, request)
 	require.NoError(t, err)
 	w.run(t)
-	require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
 	w.run(t)
 	require.Len(t, w.messenger.files, 1)
 	assert.Equal(t, "voice.txt", w.messenger.files[0].name)
@@ -217,7 +217,7 @@ func TestExportOfSilence(t *testing.T) {
 	w.run(t)
 
 	for _, format := range []transcript.Format{transcript.Text, transcript.SubRip} {
-		require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, format, "11"))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: format, Cause: "11"}))
 	}
 
 	w.run(t)
@@ -235,8 +235,8 @@ func TestExportOfAGoneTranscript(t *testing.T) {
 	job := w.start(t)
 	w.run(t)
 	require.NoError(t, w.bucket.Delete(w.ctx, w.job(t, job.ID).Result.Blob))
-	require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"))
-	require.NoError(t, w.jobs.Resend(w.ctx, kopi, person, job.ID, "12"))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Cause: "12"}))
 	w.run(t)
 	assert.Equal(t, 2, w.messenger.count("gone"))
 	assert.Empty(t, w.messenger.files)
@@ -248,7 +248,7 @@ func TestExportToAPersonWhoHasBlockedTheBot(t *testing.T) {
 	w := newWorld(t)
 	job := w.start(t)
 	w.run(t)
-	require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
 	w.messenger.fail = func(string) error { return errBlocked }
 	require.NoError(t, w.deliverer.Handle(w.ctx, w.take(t, queue.Deliveries)))
 	assert.Empty(t, w.messenger.files)
@@ -262,7 +262,7 @@ func TestExportThatTheBucketRefuses(t *testing.T) {
 	w := newWorld(t)
 	job := w.start(t)
 	w.run(t)
-	require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
 	delivery := w.take(t, queue.Deliveries)
 
 	refusing := transcript.NewDeliverer(w.jobs, refused{w.bucket}, w.scratch, w.clock, w.messenger, texts{}, nil)
@@ -278,7 +278,7 @@ func TestExportWhileTablesAreDown(t *testing.T) {
 		w := newFaultyWorld(t, &planned{op: blobmemory.OpGet, kind: plan, times: 0})
 		job := w.start(t)
 		w.run(t)
-		require.NoError(t, w.jobs.Export(w.ctx, kopi, person, job.ID, transcript.Text, "11"), name)
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}), name)
 		delivery := w.take(t, queue.Deliveries)
 
 		ctx, cancel := fault.Invocation(w.ctx)

@@ -189,44 +189,49 @@ const (
 	SubRip Format = "srt"
 )
 
-// export is the body of a message that asks for a file.
+// Wish asks for what a finished job has brought.
+type Wish struct {
+	Store    string
+	User     int64
+	Job      string
+	Format   Format // as a file of this format; empty: the result as a message
+	Language string // of the texts; empty: that of the job
+	Cause    string // the update that asked: asking once sends once
+}
+
+// export is the body of a message that carries a wish.
 type export struct {
 	ticket
 
-	Format Format `json:"format"`
-	Again  bool   `json:"again,omitempty"` // send the result anew instead of a file
+	Format   Format `json:"format,omitempty"`
+	Again    bool   `json:"again,omitempty"` // the result as a message
+	Language string `json:"language,omitempty"`
 }
 
-// Export has a transcript sent as a file. cause is the update that asked, so
-// that asking once sends once. NotFound where there is no such job, Conflict
-// where it has no transcript.
-func (s *Service) Export(ctx context.Context, store string, user int64, job string, format Format, cause string) error {
-	return s.ask(ctx, export{ticket: ticket{Store: store, User: user, Job: job}, Format: format}, cause)
-}
+// Send has the transcript of a job sent anew. NotFound where there is no such
+// job, Conflict where it has no transcript.
+func (s *Service) Send(ctx context.Context, wish Wish) error {
+	of := ticket{Store: wish.Store, User: wish.User, Job: wish.Job}
 
-// Resend has the result of a past job sent again as a new message.
-func (s *Service) Resend(ctx context.Context, store string, user int64, job, cause string) error {
-	return s.ask(ctx, export{ticket: ticket{Store: store, User: user, Job: job}, Again: true}, cause)
-}
-
-func (s *Service) ask(ctx context.Context, wish export, cause string) error {
-	found, _, err := s.read(ctx, wish.ticket)
+	found, _, err := s.read(ctx, of)
 	if err != nil {
 		return err
 	}
 
 	if found.Result == nil {
-		return errs.New(errs.Conflict, "export job %s: it has no transcript, it is %s", found.ID, found.State)
+		return errs.New(errs.Conflict, "send job %s: it has no transcript, it is %s", found.ID, found.State)
 	}
 
-	op, err := entry(ctx, wish.ticket, queue.Deliveries, wish, s.clock.Now(), cause, string(wish.Format))
+	body := export{ticket: of, Format: wish.Format, Again: wish.Format == "", Language: wish.Language}
+
+	op, err := entry(ctx, of, queue.Deliveries, body, s.clock.Now(), wish.Cause, string(wish.Format))
 	if err != nil {
 		return err
 	}
 
 	err = s.state.Write(ctx, op)
 	if err != nil && !errs.Is(err, errs.Conflict) { // Conflict: this update has asked already
-		return errs.Context(err, "export job %s", found.ID)
+		return errs.Context(err, "send job %s", found.ID)
 	}
 
 	return nil

@@ -109,7 +109,7 @@ func TestServiceWhileTheTableIsDown(t *testing.T) {
 	requireCode(t, errs.Unavailable, err)
 	_, err = w.jobs.Cancel(ctx, kopi, person)
 	requireCode(t, errs.Unavailable, err)
-	requireCode(t, errs.Unavailable, w.jobs.Export(ctx, kopi, person, job.ID, transcript.Text, "1"))
+	requireCode(t, errs.Unavailable, w.jobs.Send(ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "1"}))
 	requireCode(t, errs.Unavailable, w.downloader.Handle(ctx, w.take(t, queue.Downloads)))
 }
 

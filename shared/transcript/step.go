@@ -45,6 +45,7 @@ type Messenger interface {
 
 // Texts puts a job into words of its person's language.
 type Texts interface {
+	Title(job Job) string // what the file is called: plain text
 	Downloading(job Job, percent int) message.Text
 	Transcribing(job Job) message.Text
 	Result(job Job, result Transcript) message.Text

@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -449,6 +450,8 @@ func (m *messenger) count(prefix string) int {
 }
 
 type texts struct{}
+
+func (texts) Title(job transcript.Job) string { return cmp.Or(job.Title(), string(job.Source.Kind)) }
 
 func (texts) Downloading(_ transcript.Job, percent int) message.Text {
 	return message.Text{HTML: fmt.Sprintf("downloading %d", percent)}
