@@ -32,7 +32,7 @@ const lastWords = time.Second
 // Base is what every function is started with.
 type Base struct {
 	Env      string `env:"LAPAK_ENV,required,notEmpty"`
-	LogLevel string `env:"LAPAK_LOG_LEVEL" envDefault:"info"`
+	LogLevel string `env:"LAPAK_LOG_LEVEL"             envDefault:"info"`
 
 	AWS     aws.Config      `env:"-"`
 	Clock   clock.Clock     `env:"-"`
@@ -83,7 +83,7 @@ func Run[S any](build func(base Base, settings S) (any, error)) {
 	handler, err := start(build)
 	if err != nil {
 		slog.Error("function not started", "error", err)
-		os.Exit(1)
+		os.Exit(1) //nolint:revive // main of every function: Lambda must see that it did not start
 	}
 
 	lambda.Start(invoker{lambda.NewHandler(handler)})

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"slices"
@@ -58,7 +59,7 @@ func (c *Client) Recognize(ctx context.Context, _ string, audio io.Reader) (tran
 	}
 
 	body, contentType := c.form(audio)
-	defer body.Close() //nolint:errcheck // ends the writer of an unfinished form
+	defer body.Close() // ends the writer of an unfinished form
 
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL+"/audio/transcriptions", body)
 	if err != nil {
@@ -72,7 +73,7 @@ func (c *Client) Recognize(ctx context.Context, _ string, audio io.Reader) (tran
 	if err != nil {
 		return transcript.Transcript{}, sendFailure(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it was read, nothing can be lost
+	defer response.Body.Close() // it was read, nothing can be lost
 
 	if response.StatusCode != http.StatusOK {
 		return transcript.Transcript{}, refusal(response, key.Current)
@@ -139,16 +140,16 @@ func refusal(response *http.Response, key secret.Value) error {
 	said := strings.Join(strings.Fields(string(text)), " ")
 	said = strings.ReplaceAll(said, key.Reveal(), key.String())
 
-	switch status := response.StatusCode; {
-	case status == http.StatusTooManyRequests:
+	switch status := response.StatusCode; status {
+	case http.StatusTooManyRequests:
 		return errs.New(errs.Limited, "the speech provider is busy: %s", said).After(retryAfter(response.Header))
-	case status == http.StatusRequestEntityTooLarge:
+	case http.StatusRequestEntityTooLarge:
 		return errs.New(errs.Invalid, "the speech provider takes no file of this size: %s", said).Tell("error.too_long", nil)
-	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		return errs.New(errs.Invalid, "the speech provider cannot hear this file: %s", said).Tell("error.not_heard", nil)
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return errs.New(errs.Internal, "the speech provider refuses the key (renew it with: ctl provider set speech): %s", said)
-	case status == http.StatusNotFound:
+	case http.StatusNotFound:
 		return errs.New(errs.Internal, "the speech provider knows no such model or address: %s", said)
 	default:
 		return errs.New(errs.Unavailable, "the speech provider answered %d: %s", status, said)
@@ -158,7 +159,7 @@ func refusal(response *http.Response, key secret.Value) error {
 // retryAfter reads the header in seconds; zero where it is missing or a date.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.ParseFloat(header.Get("Retry-After"), 64)
-	if err != nil || !(seconds >= 0 && seconds <= time.Hour.Seconds()) { // NaN is neither
+	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > time.Hour.Seconds() {
 		return 0
 	}
 
@@ -236,7 +237,7 @@ func (t timing) span(within time.Duration) (time.Duration, time.Duration) {
 const longest = 24 * time.Hour
 
 func seconds(value float64) time.Duration {
-	if value != value || value < 0 { //nolint:gocritic // only NaN is unlike itself
+	if math.IsNaN(value) || value < 0 {
 		return 0
 	}
 

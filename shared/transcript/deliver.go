@@ -151,7 +151,7 @@ func (d *Deliverer) edit(ctx context.Context, job Job, text message.Text) error 
 		return errs.New(errs.NotFound, "job %s has no progress message", job.ID)
 	}
 
-	return d.messenger.Edit(ctx, addressOf(job), text) //nolint:wrapcheck // its one caller wraps
+	return d.messenger.Edit(ctx, addressOf(job), text) // its one caller wraps
 }
 
 // send sends a file of a transcript, or the result anew, once for each wish.

@@ -142,16 +142,30 @@ func TestExport(t *testing.T) {
 
 	w := newWorld(t)
 	job := w.start(t)
-	requireCode(t, errs.Conflict, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "10"}))
-	requireCode(t, errs.NotFound, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: "NOSUCHJOB", Format: transcript.Text, Cause: "10"}))
-	requireCode(t, errs.NotFound, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person + 1, Job: job.ID, Format: transcript.Text, Cause: "10"})) // of another
-	requireCode(t, errs.Invalid, w.jobs.Send(w.ctx, transcript.Wish{Store: "../kopi", User: person, Job: job.ID, Format: transcript.Text, Cause: "10"}))
+	requireCode(t, errs.Conflict, w.jobs.Send(w.ctx, transcript.Wish{
+		Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "10",
+	}))
+	requireCode(t, errs.NotFound, w.jobs.Send(w.ctx, transcript.Wish{
+		Store: kopi, User: person, Job: "NOSUCHJOB", Format: transcript.Text, Cause: "10",
+	}))
+	requireCode(t, errs.NotFound, w.jobs.Send(w.ctx, transcript.Wish{
+		Store: kopi, User: person + 1, Job: job.ID, Format: transcript.Text, Cause: "10",
+	})) // of another
+	requireCode(t, errs.Invalid, w.jobs.Send(w.ctx, transcript.Wish{
+		Store: "../kopi", User: person, Job: job.ID, Format: transcript.Text, Cause: "10",
+	}))
 	w.run(t)
 
 	for range 2 { // the update comes twice: before and after the file was sent
-		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
-		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
-		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.SubRip, Cause: "11"}))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{
+			Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11",
+		}))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{
+			Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11",
+		}))
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{
+			Store: kopi, User: person, Job: job.ID, Format: transcript.SubRip, Cause: "11",
+		}))
 		w.run(t)
 	}
 
@@ -177,7 +191,9 @@ func TestExportDoubledDelivery(t *testing.T) {
 	w := newWorld(t)
 	job := w.start(t)
 	w.run(t)
-	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.SubRip, Cause: "11"}))
+	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{
+		Store: kopi, User: person, Job: job.ID, Format: transcript.SubRip, Cause: "11",
+	}))
 	delivery := w.take(t, queue.Deliveries)
 
 	w.messenger.fail = func(string) error { return errs.New(errs.Limited, "429") }
@@ -278,7 +294,9 @@ func TestExportWhileTablesAreDown(t *testing.T) {
 		w := newFaultyWorld(t, &planned{op: blobmemory.OpGet, kind: plan, times: 0})
 		job := w.start(t)
 		w.run(t)
-		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}), name)
+		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{
+			Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11",
+		}), name)
 		delivery := w.take(t, queue.Deliveries)
 
 		ctx, cancel := fault.Invocation(w.ctx)

@@ -48,7 +48,7 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 	if err != nil {
 		return nil, fmt.Errorf("open the file of job %s: %w", job.ID, err)
 	}
-	defer content.Close() //nolint:errcheck // it was read, nothing can be lost
+	defer content.Close() // it was read, nothing can be lost
 
 	key := mediaKey(job)
 	reading := &meter{

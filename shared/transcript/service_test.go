@@ -109,7 +109,9 @@ func TestServiceWhileTheTableIsDown(t *testing.T) {
 	requireCode(t, errs.Unavailable, err)
 	_, err = w.jobs.Cancel(ctx, kopi, person)
 	requireCode(t, errs.Unavailable, err)
-	requireCode(t, errs.Unavailable, w.jobs.Send(ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "1"}))
+	requireCode(t, errs.Unavailable, w.jobs.Send(ctx, transcript.Wish{
+		Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "1",
+	}))
 	requireCode(t, errs.Unavailable, w.downloader.Handle(ctx, w.take(t, queue.Downloads)))
 }
 
@@ -250,7 +252,7 @@ func TestAnyCourse(t *testing.T) {
 				require.NoError(t, err)
 
 				for _, delivery := range batch {
-					seen = append(seen, delivered{name, delivery})
+					seen = append(seen, delivered{delivery, name})
 
 					if w.handlers[name](w.ctx, delivery) == nil {
 						require.NoError(t, w.queues[name].Delete(w.ctx, delivery))
@@ -310,8 +312,9 @@ func TestAnyCourse(t *testing.T) {
 }
 
 type delivered struct {
-	from queue.Name
 	queue.Delivery
+
+	from queue.Name
 }
 
 func TestSRT(t *testing.T) {
@@ -335,7 +338,8 @@ func TestSRTIsReadBack(t *testing.T) {
 	t.Parallel()
 
 	weird := rapid.SampledFrom([]string{
-		"1", "00:00:01,000 --> 00:00:02,000", "-->", "<i>", "</font>", "{\\an8}", "&amp;", "&lt;b>", "\u202e", "\ufeff", "\r\n", "\n\n2\n", "\x00", "😀",
+		"1", "00:00:01,000 --> 00:00:02,000", "-->", "<i>", "</font>",
+		"{\\an8}", "&amp;", "&lt;b>", "\u202e", "\ufeff", "\r\n", "\n\n2\n", "\x00", "😀",
 	})
 	cue := rapid.Custom(func(t *rapid.T) transcript.Segment {
 		start := rapid.IntRange(0, 90_000_000).Draw(t, "start")

@@ -77,10 +77,8 @@ func TestTheSameFileTwiceAtOnceIsHeardOnce(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t)
-	first, second := w.start(t), transcript.Job{}
-
-	var err error
-	second, err = w.jobs.Start(w.ctx, w.request(6))
+	first := w.start(t)
+	second, err := w.jobs.Start(w.ctx, w.request(6))
 	require.NoError(t, err)
 
 	w.forward(t)

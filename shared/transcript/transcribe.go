@@ -89,7 +89,7 @@ func (t *Transcriber) hear(ctx context.Context, job Job) (Summary, error) {
 	if err != nil { // not found: another worker was faster, and the next try finds its result
 		return Summary{}, errs.Wrap(err, errs.Unavailable, "read the file of job %s", job.ID)
 	}
-	defer media.Close() //nolint:errcheck // it was read, nothing can be lost
+	defer media.Close() // it was read, nothing can be lost
 
 	audio, err := t.encoder.Encode(ctx, media)
 	if err != nil {

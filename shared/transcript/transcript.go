@@ -120,7 +120,7 @@ func load(ctx context.Context, from blob.Bucket, key string) (Transcript, error)
 	if err != nil {
 		return Transcript{}, errs.Context(err, "load transcript %s", key)
 	}
-	defer body.Close() //nolint:errcheck // nothing was written
+	defer body.Close() // nothing was written
 
 	text, err := io.ReadAll(io.LimitReader(body, maxTranscriptBytes))
 	if err != nil {

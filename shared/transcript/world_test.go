@@ -485,7 +485,7 @@ func (l *lockedWriter) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	return l.to.Write(text) //nolint:wrapcheck // a buffer does not fail
+	return l.to.Write(text) // a buffer does not fail
 }
 
 func shaOf(content string) string {

@@ -208,9 +208,8 @@ func answer(status int, description string) Response {
 
 // telegramNetworks are where webhook calls come from:
 // https://core.telegram.org/bots/webhooks#the-short-version
-var telegramNetworks = []netip.Prefix{
-	netip.MustParsePrefix("149.154.160.0/20"),
-	netip.MustParsePrefix("91.108.4.0/22"),
+func telegramNetworks() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("149.154.160.0/20"), netip.MustParsePrefix("91.108.4.0/22")}
 }
 
 func fromTelegram(source string) bool {
@@ -219,7 +218,7 @@ func fromTelegram(source string) bool {
 		return false
 	}
 
-	for _, network := range telegramNetworks {
+	for _, network := range telegramNetworks() {
 		if network.Contains(address.Unmap()) {
 			return true
 		}

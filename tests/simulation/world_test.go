@@ -93,7 +93,6 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		fault.FailBefore, fault.FailAfter, fault.Throttle, fault.Duplicate, fault.Delay, fault.Reorder,
 		fault.KillBefore, fault.KillAfter)}
 	w := &world{
-		//nolint:gosec // a simulation wants a generator that replays, not a secret one
 		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
 		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
 		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
