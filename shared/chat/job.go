@@ -164,7 +164,7 @@ func quote(text string) string {
 // code or in English.
 func spoken(words Words, heard string) string {
 	switch heard := strings.ToLower(heard); heard {
-	case "":
+	case "", "unknown":
 		return ""
 	case "id", "indonesian":
 		return words.plain("language.indonesian", nil)
