@@ -49,7 +49,7 @@ func (s *Server) serveMethod(w http.ResponseWriter, r *http.Request, token, call
 
 	b, err := s.botByToken(token)
 	if err != nil {
-		writeResponse(w, nil, err)
+		writeRefusal(w, err)
 
 		return
 	}
@@ -226,7 +226,9 @@ func (s *Server) run(ctx context.Context, b *bot, method string, p params) (any,
 		return nil, &apiError{Status: http.StatusUnauthorized, Text: "Unauthorized"}
 	}
 
-	return (&call{Server: s, params: p, ctx: ctx, bot: b, method: method}).dispatch()
+	current := &call{Server: s, params: p, ctx: ctx, bot: b, method: method}
+
+	return current.dispatch() //nolint:contextcheck // Pushes to a webhook go on after the call that set it.
 }
 
 // dispatch runs the method. It is a switch rather than a table so that every
@@ -342,8 +344,8 @@ func response(result any, err error) (int, []byte) {
 	return known.Status, rawJSON(responseBody{ErrorCode: known.Status, Description: known.Text, Parameters: known.Parameters})
 }
 
-func writeResponse(w http.ResponseWriter, result any, err error) {
-	status, body := response(result, err)
+func writeRefusal(w http.ResponseWriter, err error) {
+	status, body := response(nil, err)
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 

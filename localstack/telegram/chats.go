@@ -47,7 +47,7 @@ func (c *call) getChat() (any, error) {
 
 // group finds the group or channel of a call.
 func (c *call) group() (*chat, error) {
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (c *call) group() (*chat, error) {
 }
 
 func (c *call) getChatMember() (any, error) {
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (c *call) getChatAdministrators() (any, error) {
 }
 
 func (c *call) getChatMemberCount() (any, error) {
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}

@@ -84,13 +84,11 @@ func writeControl(w http.ResponseWriter, answer any, err error) {
 	if err != nil {
 		status = http.StatusInternalServerError
 
-		var known *controlError
-		if errors.As(err, &known) {
+		if known, ok := errors.AsType[*controlError](err); ok {
 			status = known.Status
 		}
 
-		var api *apiError
-		if errors.As(err, &api) {
+		if _, ok := errors.AsType[*apiError](err); ok {
 			status = http.StatusBadRequest
 		}
 
@@ -583,10 +581,12 @@ func (f *sentFile) setField(part *multipart.Part) error {
 }
 
 func (s *Server) receivePath(path string) (received, error) {
-	opened, err := os.Open(filepath.Clean(path))
+	file, err := os.Open(filepath.Clean(path))
 	if err != nil {
 		return received{}, refuse(http.StatusBadRequest, "the file cannot be opened: %v", err)
 	}
+
+	var opened io.ReadCloser = file
 	defer opened.Close()
 
 	content, err := s.store.receive(opened, maxUserUpload)
@@ -664,7 +664,8 @@ func (s *Server) serveOwnFile(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if r.URL.Query().Has("download") || !shown {
-		w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename*=UTF-8''%s", escapeName(cmp.Or(f.Name, "file"+extension(f)))))
+		w.Header().Set("Content-Disposition",
+			fmt.Sprintf("attachment; filename*=UTF-8''%s", escapeName(cmp.Or(f.Name, "file"+extension(f)))))
 	}
 
 	http.ServeContent(w, r, "", time.Time{}, content)
@@ -785,7 +786,8 @@ func (s *Server) serveAnswers(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) controlFault(_ context.Context, r control.Fault) (control.Fault, error) {
 	if !slices.Contains([]string{faultError, faultDropBefore, faultDropAfter, faultGarbage, faultCut, faultDelay}, r.Kind) {
-		return control.Fault{}, refuse(http.StatusBadRequest, "kind %q is none of error, drop_before, drop_after, garbage, cut, delay", r.Kind)
+		return control.Fault{}, refuse(http.StatusBadRequest, "kind %q is none of error, drop_before, drop_after, garbage, cut, delay",
+			r.Kind)
 	}
 
 	if name, _ := s.table.Exists(r.Method); r.Method != "" && r.Method != "file" && name != r.Method {
@@ -882,7 +884,7 @@ func (s *Server) controlReset(_ context.Context, r struct {
 		s.world.Users, s.world.Bots = old.Users, old.Bots
 		for _, b := range s.world.Bots {
 			b.Updates, b.recent = nil, nil
-			s.startPusher(b)
+			s.startPusher(b) //nolint:contextcheck // Pushes go on after the call.
 		}
 	}
 

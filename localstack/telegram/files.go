@@ -188,15 +188,15 @@ func shrink(picture image.Image, side int) image.Image {
 			}
 
 			const n = points * points
-			small.SetRGBA(x, y, color.RGBA{R: uint8(r / n), G: uint8(g / n), B: uint8(b / n), A: 255}) //nolint:gosec // At most 255.
+			small.SetRGBA(x, y, color.RGBA{R: uint8(r / n), G: uint8(g / n), B: uint8(b / n), A: 255})
 		}
 	}
 
 	return small
 }
 
-func fileName(content received, hint file) (name, mimeType string) {
-	name, mimeType = hint.Name, hint.MIME
+func fileName(content received, hint file) (string, string) {
+	name, mimeType := hint.Name, hint.MIME
 	if name == "" {
 		name = path.Base(strings.ReplaceAll(content.name, "\\", "/"))
 	}
@@ -357,14 +357,14 @@ func extension(f *file) string {
 // serveFile answers /file/bot<token>/<path>.
 func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, token, filePath string) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		writeResponse(w, nil, &apiError{Status: http.StatusMethodNotAllowed, Text: "Method Not Allowed"})
+		writeRefusal(w, &apiError{Status: http.StatusMethodNotAllowed, Text: "Method Not Allowed"})
 
 		return
 	}
 
 	b, err := s.botByToken(token)
 	if err != nil {
-		writeResponse(w, nil, err)
+		writeRefusal(w, err)
 
 		return
 	}
@@ -388,7 +388,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, token, filePa
 	case fault != nil && (fault.Kind == faultDropBefore || fault.Kind == faultDropAfter):
 		panic(http.ErrAbortHandler)
 	case err != nil:
-		writeResponse(w, nil, err)
+		writeRefusal(w, err)
 
 		return
 	case fault != nil && fault.Kind == faultCut:
@@ -431,8 +431,8 @@ func (w *cutWriter) Write(data []byte) (int, error) {
 func (s *Server) serveContent(w http.ResponseWriter, r *http.Request, f *file) {
 	content, err := s.store.open(f.Hash)
 	if err != nil {
-		s.log.Error("a file is missing in the state folder", "error", err)
-		writeResponse(w, nil, err)
+		s.log.ErrorContext(r.Context(), "a file is missing in the state folder", "error", err)
+		writeRefusal(w, err)
 
 		return
 	}

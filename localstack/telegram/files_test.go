@@ -204,7 +204,8 @@ func TestFilesOfBots(t *testing.T) {
 	}
 
 	for kind, content := range files {
-		_, err := w.upload(methods[kind], map[string]string{"chat_id": "1001", "caption": kind, "duration": "3"}, map[string][]byte{kind: content})
+		_, err := w.upload(methods[kind], map[string]string{"chat_id": "1001", "caption": kind, "duration": "3"},
+			map[string][]byte{kind: content})
 		require.NoError(t, err, kind)
 
 		_, err = w.ayu().Wait(t.Context(), control.Condition{Kind: kind})
@@ -313,6 +314,7 @@ func TestFaultsOfDownloads(t *testing.T) {
 	assert.Len(t, part, 50_000)
 }
 
+//nolint:tparallel // Its parts are one after the other.
 func TestStateOverRestart(t *testing.T) {
 	t.Parallel()
 
@@ -325,7 +327,8 @@ func TestStateOverRestart(t *testing.T) {
 	t.Run("before", func(t *testing.T) { //nolint:paralleltest // One after the other.
 		w := started(t, telegram.Options{StateDir: dir})
 		sent = must[message](w, "sendMessage", fields{"chat_id": ayu, "text": "<b>tetap</b>", "parse_mode": "HTML"})
-		fileID = decode[message](t, mustUpload(w, "sendDocument", map[string]string{"chat_id": "1001"}, map[string][]byte{"document": []byte("isi")})).Document.FileID
+		fileID = decode[message](t, mustUpload(w, "sendDocument", map[string]string{"chat_id": "1001"},
+			map[string][]byte{"document": []byte("isi")})).Document.FileID
 
 		must[bool](w, "sendChatAction", fields{"chat_id": ayu, "action": "typing"})
 	})
@@ -370,7 +373,7 @@ func TestStateWithoutClose(t *testing.T) {
 	must[message](w, "sendMessage", fields{"chat_id": ayu, "text": "sebelum mati"})
 
 	require.Eventually(t, func() bool {
-		data, err := os.ReadFile(filepath.Join(dir, "state.json")) //nolint:gosec // A folder of the test.
+		data, err := os.ReadFile(filepath.Join(dir, "state.json"))
 
 		return err == nil && bytes.Contains(data, []byte("sebelum mati"))
 	}, 10*time.Second, 10*time.Millisecond)
@@ -381,7 +384,8 @@ func TestControlIsGuarded(t *testing.T) {
 
 	w := start(t, telegram.Options{Hosts: []string{"telegram.test"}})
 	ask := func(change func(*http.Request)) int {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.address+"/control/users", strings.NewReader(`{"first_name":"X"}`))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.address+"/control/users",
+			strings.NewReader(`{"first_name":"X"}`))
 		require.NoError(t, err)
 		change(request)
 
@@ -452,11 +456,17 @@ func FuzzRequest(f *testing.F) {
 	server.Close()
 	http.DefaultClient.CloseIdleConnections()
 
-	f.Add("sendMessage", "application/json", []byte(`{"chat_id":1001,"text":"x","reply_markup":{"inline_keyboard":[[{"text":"a","url":"x.y"}]]}}`))
-	f.Add("sendDocument", "multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=chat_id\r\n\r\n1001\r\n--b\r\nContent-Disposition: form-data; name=document; filename=a.txt\r\n\r\nx\r\n--b--\r\n"))
+	f.Add("sendMessage", "application/json",
+		[]byte(`{"chat_id":1001,"text":"x","reply_markup":{"inline_keyboard":[[{"text":"a","url":"x.y"}]]}}`))
+	f.Add("sendDocument", "multipart/form-data; boundary=b",
+		[]byte("--b\r\nContent-Disposition: form-data; name=chat_id\r\n\r\n1001\r\n"+
+			"--b\r\nContent-Disposition: form-data; name=document; filename=a.txt\r\n\r\nx\r\n--b--\r\n"))
 	f.Add("sendMediaGroup", "application/json", []byte(`{"chat_id":1001,"media":[{"type":"photo","media":"attach://a"},1]}`))
-	f.Add("setMyCommands", "application/x-www-form-urlencoded", []byte(`commands=[{"command":"a","description":"b"}]&scope={"type":"default"}`))
-	f.Add("sendInvoice", "application/json", []byte(`{"chat_id":1001,"title":"t","description":"d","payload":"p","currency":"XTR","prices":[{"label":"l","amount":9223372036854775807}]}`))
+	f.Add("setMyCommands", "application/x-www-form-urlencoded",
+		[]byte(`commands=[{"command":"a","description":"b"}]&scope={"type":"default"}`))
+	f.Add("sendInvoice", "application/json",
+		[]byte(`{"chat_id":1001,"title":"t",`+
+			`"description":"d","payload":"p","currency":"XTR","prices":[{"label":"l","amount":9223372036854775807}]}`))
 	f.Fuzz(func(t *testing.T, method, contentType string, body []byte) {
 		if strings.EqualFold(method, "getUpdates") || strings.EqualFold(method, "setWebhook") {
 			return // They would wait, or call out.

@@ -3,6 +3,8 @@ package telegram
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lapak-id/lapak/localstack/telegram/entity"
@@ -83,9 +85,7 @@ func (s *Server) addContent(o object, botID int64, c *content) {
 		o[name] = paid
 	}
 
-	for name, value := range c.Extra {
-		o[name] = value
-	}
+	maps.Copy(o, c.Extra)
 }
 
 func (s *Server) entityObjects(entities []entity.Entity) []any {
@@ -121,7 +121,7 @@ func (c *call) editMessage() (any, error) {
 		return nil, missing("message_id")
 	}
 
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +206,7 @@ func (s *Server) revise(in *chat, m *message, changed content) {
 const deletable = 48 * time.Hour
 
 func (c *call) deleteMessages() (any, error) {
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -240,7 +240,7 @@ func (c *call) deleteMessages() (any, error) {
 }
 
 func (c *call) setMessageReaction() (any, error) {
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (s *Server) react(in *chat, m *message, who int64, emoji string) {
 }
 
 func (c *call) pin() (any, error) {
-	in, err := c.chatParam("chat_id")
+	in, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -302,8 +302,7 @@ func (c *call) pin() (any, error) {
 		return nil, badRequest("message to unpin not found")
 	}
 
-	for i := len(in.Messages) - 1; i >= 0; i-- {
-		m := in.Messages[i]
+	for _, m := range slices.Backward(in.Messages) {
 		if !m.Pinned || id != 0 && m.ID != id {
 			continue
 		}

@@ -460,7 +460,7 @@ func (s *Server) fetchURLs(ctx context.Context, method string, p *params) error 
 
 			file, err := s.fetchURL(ctx, address, limit)
 			if err != nil {
-				s.log.Warn("a file could not be fetched", "address", address, "error", err)
+				s.log.WarnContext(ctx, "a file could not be fetched", "address", address, "error", err)
 
 				return badRequest("failed to get HTTP URL content")
 			}

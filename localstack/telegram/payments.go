@@ -212,17 +212,17 @@ func (s *Server) ask(b *bot, kind string, life time.Duration) (string, *query) {
 }
 
 // answerQuery takes the open query that a call answers.
-func (c *call) answerQuery(field, kind string) (*query, error) {
+func (c *call) answerQuery(field, kind string) error {
 	q := c.queries[c.str(field)]
 	if q == nil || q.bot != c.bot.ID || q.kind != kind || q.answered || c.now().After(q.deadline) {
-		return nil, errOldQuery()
+		return errOldQuery()
 	}
 
 	q.answered, q.answer = true, c.params
 	delete(c.queries, c.str(field))
 	c.touch()
 
-	return q, nil
+	return nil
 }
 
 func (c *call) answerCallbackQuery() (any, error) {
@@ -231,7 +231,7 @@ func (c *call) answerCallbackQuery() (any, error) {
 		return nil, badRequest("MESSAGE_TOO_LONG")
 	}
 
-	if _, err := c.answerQuery("callback_query_id", "callback"); err != nil {
+	if err := c.answerQuery("callback_query_id", "callback"); err != nil {
 		return nil, err
 	}
 
@@ -251,7 +251,7 @@ func (c *call) answerCheckout() (any, error) {
 		return nil, badRequest("parameter \"shipping_options\" is required")
 	}
 
-	if _, err := c.answerQuery(field, kind); err != nil {
+	if err := c.answerQuery(field, kind); err != nil {
 		return nil, err
 	}
 

@@ -30,7 +30,7 @@ type draft struct {
 
 // draft reads the parameters that every message has.
 func (c *call) draft() (*draft, error) {
-	to, err := c.chatParam("chat_id")
+	to, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}
@@ -56,10 +56,10 @@ func (c *call) draft() (*draft, error) {
 	return d, nil
 }
 
-// chatParam finds the chat that a parameter names and checks that the bot may
+// targetChat finds the chat that a call is for and checks that the bot may
 // write there.
-func (c *call) chatParam(name string) (*chat, error) {
-	found, err := c.knownChat(name)
+func (c *call) targetChat() (*chat, error) {
+	found, err := c.knownChat("chat_id")
 	if err != nil {
 		return nil, err
 	}
@@ -485,7 +485,7 @@ var chatActions = map[string]bool{
 }
 
 func (c *call) sendChatAction() (any, error) {
-	to, err := c.chatParam("chat_id")
+	to, err := c.targetChat()
 	if err != nil {
 		return nil, err
 	}

@@ -156,8 +156,14 @@ func (st *store) receive(content io.Reader, limit int64) (received, error) {
 	return file, nil
 }
 
+// storedFile is a content that is open for reading.
+type storedFile interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+}
+
 // open opens the content with the hash.
-func (st *store) open(hash string) (*os.File, error) {
+func (st *store) open(hash string) (storedFile, error) {
 	content, err := st.root.Open(st.path(hash))
 	if err != nil {
 		return nil, fmt.Errorf("open a file of the state folder: %w", err)

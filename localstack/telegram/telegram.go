@@ -47,10 +47,10 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// TelegramLimits are the flood limits that Telegram names in its documents:
+// RealLimits are the flood limits that Telegram names in its documents:
 // about a message a second in a chat with room for a short burst, 20 a minute
 // in a group, 30 a second over all chats and 1,000 when paid for.
-func TelegramLimits() control.Limits {
+func RealLimits() control.Limits {
 	return control.Limits{ChatPerSecond: 1, ChatBurst: 10, GroupPerMinute: 20, BotPerSecond: 30, PaidPerSecond: 1000}
 }
 
@@ -103,7 +103,7 @@ func New(opts Options) (*Server, error) {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 
-	limits := TelegramLimits()
+	limits := RealLimits()
 	if opts.Limits != nil {
 		limits = *opts.Limits
 	}
@@ -212,7 +212,7 @@ func (s *Server) touch() {
 }
 
 // event records what happened, for the page and the waits.
-func (s *Server) event(kind, chatKey string, body any) int64 {
+func (s *Server) event(kind, chatKey string, body any) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		// Everything that is passed here is made of plain data.
@@ -223,8 +223,6 @@ func (s *Server) event(kind, chatKey string, body any) int64 {
 	s.events = append(s.events, control.Event{Seq: s.world.Seq, Type: kind, Chat: chatKey, Body: raw})
 	s.events = trimmed(s.events)
 	s.touch()
-
-	return s.world.Seq
 }
 
 func trimmed[T any](journal []T) []T {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -93,9 +94,7 @@ func described(t *testing.T, table *description.Table, next http.Handler) http.H
 		next.ServeHTTP(recorder, r)
 		checkAnswer(t, table, r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:], recorder)
 
-		for name, values := range recorder.Header() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), recorder.Header())
 
 		w.WriteHeader(recorder.Code)
 
@@ -350,7 +349,10 @@ func TestWaysToCall(t *testing.T) {
 
 	w := started(t, telegram.Options{})
 
-	get, err := w.client.Get(w.address + "/bot" + token + "/sendMessage?" + url.Values{"chat_id": {"1001"}, "text": {"by query"}}.Encode()) //nolint:noctx // A GET by hand.
+	query := url.Values{"chat_id": {"1001"}, "text": {"by query"}}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.address+"/bot"+token+"/sendMessage?"+query.Encode(), nil)
+	require.NoError(t, err)
+	get, err := w.client.Do(request)
 	require.NoError(t, err)
 
 	defer get.Body.Close()
@@ -390,7 +392,8 @@ func TestRefusals(t *testing.T) {
 
 	w := started(t, telegram.Options{Limits: &control.Limits{}})
 	sent := must[message](w, "sendMessage", fields{"chat_id": ayu, "text": "hello"})
-	photo := decode[message](t, mustUpload(w, "sendDocument", map[string]string{"chat_id": "1001"}, map[string][]byte{"document": []byte("x")}))
+	photo := decode[message](t, mustUpload(w, "sendDocument", map[string]string{"chat_id": "1001"},
+		map[string][]byte{"document": []byte("x")}))
 	start := must[[]update](w, "getUpdates", nil)[0].Message.ID
 	button := func(b fields) fields { return fields{"inline_keyboard": [][]fields{{b}}} }
 	long := strings.Repeat("a", 1025)
@@ -410,33 +413,154 @@ func TestRefusals(t *testing.T) {
 		{"no text", "sendMessage", fields{"chat_id": ayu}, 400, "Bad Request: message text is empty"},
 		{"blank text", "sendMessage", fields{"chat_id": ayu, "text": " \n"}, 400, "Bad Request: message text is empty"},
 		{"long text", "sendMessage", fields{"chat_id": ayu, "text": strings.Repeat("👋", 2049)}, 400, "Bad Request: message is too long"},
-		{"bad HTML", "sendMessage", fields{"chat_id": ayu, "text": "<b>x", "parse_mode": "HTML"}, 400, `Bad Request: can't parse entities: Can't find end tag corresponding to start tag "b"`},
-		{"wrong type", "sendMessage", fields{"chat_id": ayu, "text": []int{1}}, 400, "Bad Request: can't parse text: text is []interface {} [1], must be String"},
-		{"no reply", "sendMessage", fields{"chat_id": ayu, "text": "x", "reply_parameters": fields{"message_id": 999}}, 400, "Bad Request: message to be replied not found"},
-		{"long data", "sendMessage", fields{"chat_id": ayu, "text": "x", "reply_markup": button(fields{"text": "A", "callback_data": strings.Repeat("x", 65)})}, 400, "Bad Request: BUTTON_DATA_INVALID"},
-		{"no action", "sendMessage", fields{"chat_id": ayu, "text": "x", "reply_markup": button(fields{"text": "A"})}, 400, "Bad Request: can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard"},
-		{"no button text", "sendMessage", fields{"chat_id": ayu, "text": "x", "reply_markup": button(fields{"callback_data": "a"})}, 400, "Bad Request: can't parse reply keyboard markup JSON object: reply_markup.inline_keyboard[0][0].text is missing"},
-		{"not modified", "editMessageText", fields{"chat_id": ayu, "message_id": sent.ID, "text": "hello"}, 400, "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message"},
-		{"edit nothing", "editMessageText", fields{"chat_id": ayu, "message_id": 999, "text": "x"}, 400, "Bad Request: message to edit not found"},
+		{
+			"bad HTML", "sendMessage",
+			fields{"chat_id": ayu, "text": "<b>x", "parse_mode": "HTML"},
+			400,
+			`Bad Request: can't parse entities: Can't find end tag corresponding to start tag "b"`,
+		},
+		{
+			"wrong type", "sendMessage",
+			fields{"chat_id": ayu, "text": []int{1}},
+			400,
+			"Bad Request: can't parse text: text is []interface {} [1], must be String",
+		},
+		{
+			"no reply", "sendMessage",
+			fields{"chat_id": ayu, "text": "x", "reply_parameters": fields{"message_id": 999}},
+			400,
+			"Bad Request: message to be replied not found",
+		},
+		{
+			"long data", "sendMessage",
+			fields{
+				"chat_id": ayu, "text": "x",
+				"reply_markup": button(fields{"text": "A", "callback_data": strings.Repeat("x", 65)}),
+			},
+			400,
+			"Bad Request: BUTTON_DATA_INVALID",
+		},
+		{
+			"no action", "sendMessage",
+			fields{"chat_id": ayu, "text": "x", "reply_markup": button(fields{"text": "A"})},
+			400,
+			"Bad Request: can't parse inline keyboard button: Text buttons are unallowed in the inline keyboard",
+		},
+		{
+			"no button text", "sendMessage",
+			fields{"chat_id": ayu, "text": "x", "reply_markup": button(fields{"callback_data": "a"})},
+			400,
+			"Bad Request: can't parse reply keyboard markup JSON object: reply_markup.inline_keyboard[0][0].text is missing",
+		},
+		{
+			"not modified", "editMessageText",
+			fields{"chat_id": ayu, "message_id": sent.ID, "text": "hello"},
+			400,
+			"Bad Request: message is not modified: specified new message content and reply markup are " +
+				"exactly the same as a current content and reply markup of the message",
+		},
+		{
+			"edit nothing", "editMessageText",
+			fields{"chat_id": ayu, "message_id": 999, "text": "x"},
+			400,
+			"Bad Request: message to edit not found",
+		},
 		{"edit no id", "editMessageText", fields{"chat_id": ayu, "text": "x"}, 400, "Bad Request: message identifier is not specified"},
-		{"edit theirs", "editMessageText", fields{"chat_id": ayu, "message_id": start, "text": "x"}, 400, "Bad Request: message can't be edited"},
-		{"edit no text", "editMessageText", fields{"chat_id": ayu, "message_id": photo.ID, "text": "x"}, 400, "Bad Request: there is no text in the message to edit"},
-		{"edit no caption", "editMessageCaption", fields{"chat_id": ayu, "message_id": sent.ID, "caption": "x"}, 400, "Bad Request: there is no caption in the message to edit"},
-		{"long caption", "editMessageCaption", fields{"chat_id": ayu, "message_id": photo.ID, "caption": long}, 400, "Bad Request: message caption is too long"},
+		{
+			"edit theirs", "editMessageText",
+			fields{"chat_id": ayu, "message_id": start, "text": "x"},
+			400,
+			"Bad Request: message can't be edited",
+		},
+		{
+			"edit no text", "editMessageText",
+			fields{"chat_id": ayu, "message_id": photo.ID, "text": "x"},
+			400,
+			"Bad Request: there is no text in the message to edit",
+		},
+		{
+			"edit no caption", "editMessageCaption",
+			fields{"chat_id": ayu, "message_id": sent.ID, "caption": "x"},
+			400,
+			"Bad Request: there is no caption in the message to edit",
+		},
+		{
+			"long caption", "editMessageCaption",
+			fields{"chat_id": ayu, "message_id": photo.ID, "caption": long},
+			400,
+			"Bad Request: message caption is too long",
+		},
 		{"delete nothing", "deleteMessage", fields{"chat_id": ayu, "message_id": 999}, 400, "Bad Request: message to delete not found"},
-		{"copy nothing", "copyMessage", fields{"chat_id": ayu, "from_chat_id": ayu, "message_id": 999}, 400, "Bad Request: message to copy not found"},
+		{
+			"copy nothing", "copyMessage",
+			fields{"chat_id": ayu, "from_chat_id": ayu, "message_id": 999},
+			400,
+			"Bad Request: message to copy not found",
+		},
 		{"no photo", "sendPhoto", fields{"chat_id": ayu}, 400, "Bad Request: there is no photo in the request"},
-		{"wrong file", "sendDocument", fields{"chat_id": ayu, "document": "nonsense"}, 400, "Bad Request: wrong file identifier/HTTP URL specified"},
-		{"wrong kind", "sendVoice", fields{"chat_id": ayu, "voice": photo.Document.FileID}, 400, "Bad Request: can't use file of type Document as VoiceNote"},
-		{"file elsewhere", "sendDocument", fields{"chat_id": ayu, "document": "http://192.0.2.1/x"}, 400, "Bad Request: failed to get HTTP URL content"},
+		{
+			"wrong file", "sendDocument",
+			fields{"chat_id": ayu, "document": "nonsense"},
+			400,
+			"Bad Request: wrong file identifier/HTTP URL specified",
+		},
+		{
+			"wrong kind", "sendVoice",
+			fields{"chat_id": ayu, "voice": photo.Document.FileID},
+			400,
+			"Bad Request: can't use file of type Document as VoiceNote",
+		},
+		{
+			"file elsewhere", "sendDocument",
+			fields{"chat_id": ayu, "document": "http://192.0.2.1/x"},
+			400,
+			"Bad Request: failed to get HTTP URL content",
+		},
 		{"unknown file", "getFile", fields{"file_id": "AAAA"}, 400, "Bad Request: wrong file_id or the file is temporarily unavailable"},
-		{"old query", "answerCallbackQuery", fields{"callback_query_id": "1"}, 400, "Bad Request: query is too old and response timeout expired or query ID is invalid"},
-		{"one of a group", "sendMediaGroup", fields{"chat_id": ayu, "media": []fields{{"type": "photo", "media": "x"}}}, 400, "Bad Request: wrong number of media in the request: must be 2-10"},
-		{"wrong action", "sendChatAction", fields{"chat_id": ayu, "action": "dancing"}, 400, "Bad Request: wrong parameter action in request"},
-		{"bad command", "setMyCommands", fields{"commands": []fields{{"command": "Öl", "description": "x"}}}, 400, "Bad Request: BOT_COMMAND_INVALID"},
-		{"bad secret", "setWebhook", fields{"url": "https://127.0.0.1", "secret_token": "a b"}, 400, "Bad Request: secret token contains unallowed characters"},
-		{"bad address", "setWebhook", fields{"url": "ftp://127.0.0.1"}, 400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook"},
-		{"stars by two prices", "sendInvoice", fields{"chat_id": ayu, "title": "t", "description": "d", "payload": "p", "currency": "XTR", "prices": []fields{{"label": "a", "amount": 1}, {"label": "b", "amount": 1}}}, 400, "Bad Request: STARS_INVOICE_INVALID"},
+		{
+			"old query", "answerCallbackQuery",
+			fields{"callback_query_id": "1"},
+			400,
+			"Bad Request: query is too old and response timeout expired or query ID is invalid",
+		},
+		{
+			"one of a group", "sendMediaGroup",
+			fields{"chat_id": ayu, "media": []fields{{"type": "photo", "media": "x"}}},
+			400,
+			"Bad Request: wrong number of media in the request: must be 2-10",
+		},
+		{
+			"wrong action", "sendChatAction",
+			fields{"chat_id": ayu, "action": "dancing"},
+			400,
+			"Bad Request: wrong parameter action in request",
+		},
+		{
+			"bad command", "setMyCommands",
+			fields{"commands": []fields{{"command": "Öl", "description": "x"}}},
+			400,
+			"Bad Request: BOT_COMMAND_INVALID",
+		},
+		{
+			"bad secret", "setWebhook",
+			fields{"url": "https://127.0.0.1", "secret_token": "a b"},
+			400,
+			"Bad Request: secret token contains unallowed characters",
+		},
+		{
+			"bad address", "setWebhook",
+			fields{"url": "ftp://127.0.0.1"},
+			400,
+			"Bad Request: bad webhook: An HTTPS URL must be provided for webhook",
+		},
+		{
+			"stars by two prices", "sendInvoice",
+			fields{
+				"chat_id": ayu, "title": "t", "description": "d", "payload": "p", "currency": "XTR",
+				"prices": []fields{{"label": "a", "amount": 1}, {"label": "b", "amount": 1}},
+			},
+			400, "Bad Request: STARS_INVOICE_INVALID",
+		},
 		{"not simulated", "sendPoll", nil, 404, "Not Found: the simulator does not have the method sendPoll"},
 		{"no method", "sendNothing", nil, 404, "Not Found"},
 	}
@@ -560,7 +684,8 @@ func TestCopyAndForward(t *testing.T) {
 	forwarded := must[message](w, "forwardMessage", fields{"chat_id": budi, "from_chat_id": ayu, "message_id": sent.ID})
 	assert.NotEqual(t, copied.ID, forwarded.ID)
 
-	several := must[[]message](w, "copyMessages", fields{"chat_id": budi, "from_chat_id": ayu, "message_ids": []int64{sent.ID, 999, secret.ID}})
+	several := must[[]message](w, "copyMessages",
+		fields{"chat_id": budi, "from_chat_id": ayu, "message_ids": []int64{sent.ID, 999, secret.ID}})
 	assert.Len(t, several, 1)
 
 	_, err := w.call("forwardMessage", fields{"chat_id": budi, "from_chat_id": ayu, "message_id": secret.ID})
@@ -624,7 +749,8 @@ func TestGroups(t *testing.T) {
 	t.Parallel()
 
 	w := started(t, telegram.Options{})
-	group, err := w.CreateGroup(t.Context(), control.Group{Title: "Pelanggan", Members: map[int64]string{ayu: "creator", budi: "member", botID: "member"}})
+	group, err := w.CreateGroup(t.Context(),
+		control.Group{Title: "Pelanggan", Members: map[int64]string{ayu: "creator", budi: "member", botID: "member"}})
 	require.NoError(t, err)
 	w.updates()
 
@@ -681,7 +807,10 @@ func TestSettingsOfABot(t *testing.T) {
 	must[any](w, "getMyDescription", nil)
 	must[any](w, "getMyShortDescription", nil)
 
-	must[bool](w, "setChatMenuButton", fields{"menu_button": fields{"type": "web_app", "text": "Buka", "web_app": fields{"url": "https://lapak.id"}}})
+	must[bool](w, "setChatMenuButton", fields{"menu_button": fields{
+		"type": "web_app", "text": "Buka",
+		"web_app": fields{"url": "https://lapak.id"},
+	}})
 	assert.Equal(t, "web_app", must[struct{ Type string }](w, "getChatMenuButton", fields{"chat_id": ayu}).Type)
 
 	state, err := w.State(t.Context())
@@ -724,7 +853,10 @@ func TestPeopleDoThings(t *testing.T) {
 	assert.Equal(t, "member", got[7].MyMember.New.Status)
 	assert.Equal(t, "/start again", got[8].Message.Text)
 
-	must[bool](w, "setMessageReaction", fields{"chat_id": ayu, "message_id": sent.ID, "reaction": []fields{{"type": "emoji", "emoji": "🔥"}}})
+	must[bool](w, "setMessageReaction", fields{
+		"chat_id": ayu, "message_id": sent.ID,
+		"reaction": []fields{{"type": "emoji", "emoji": "🔥"}},
+	})
 	must[bool](w, "pinChatMessage", fields{"chat_id": ayu, "message_id": sent.ID})
 	assert.NotNil(t, must[map[string]any](w, "getChat", fields{"chat_id": ayu})["pinned_message"])
 	must[bool](w, "unpinChatMessage", fields{"chat_id": ayu})

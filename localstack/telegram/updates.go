@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -103,10 +104,6 @@ func (c *call) getUpdates() (any, error) {
 
 	delete(c.polls, b.ID)
 
-	if c.ctx.Err() != nil {
-		return []any{}, nil // The caller is gone and must not lose updates.
-	}
-
 	limit := c.integer("limit", 0)
 	if limit <= 0 || limit > 100 {
 		limit = 100
@@ -190,11 +187,11 @@ func resolve(ctx context.Context, host string) string {
 	}
 
 	found, err := net.DefaultResolver.LookupHost(ctx, host)
-	if err != nil || len(found) == 0 {
-		return ""
+	if err == nil && len(found) > 0 {
+		return found[0]
 	}
 
-	return found[0]
+	return ""
 }
 
 func (c *call) deleteWebhook() (any, error) {
@@ -284,7 +281,7 @@ func (s *Server) injected(b *bot, raw json.RawMessage) error {
 	}
 
 	if head.ID == nil {
-		return fmt.Errorf("the update has no update_id")
+		return errors.New("the update has no update_id")
 	}
 
 	b.Updates = append(b.Updates, &update{ID: *head.ID, Chat: "injected", Date: s.now().Unix(), Body: raw})

@@ -16,6 +16,10 @@ import (
 	"github.com/lapak-id/lapak/localstack/telegram/control"
 )
 
+// noDeadline leaves the end of a wait to its context: the simulator's clock
+// can be advanced, and a person who waits does not mean that clock.
+const noDeadline = 10_000 * time.Hour
+
 // condition is what serveWait waits for in a chat.
 type condition struct {
 	after        int64
@@ -104,7 +108,7 @@ func (s *Server) serveWait(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 
-	s.await(ctx, s.now().Add(1000*time.Hour), func() bool {
+	s.await(ctx, s.now().Add(noDeadline), func() bool {
 		for _, m := range in.Messages {
 			if m.Seq <= want.after {
 				continue
@@ -166,7 +170,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 
 	for {
 		s.mu.Lock()
-		s.await(r.Context(), s.now().Add(1000*time.Hour), func() bool { return s.world.Seq > after })
+		s.await(r.Context(), s.now().Add(noDeadline), func() bool { return s.world.Seq > after })
 
 		news := s.eventsAfter(after)
 		s.mu.Unlock()

@@ -163,15 +163,15 @@ func (s *Server) pushOne(ctx context.Context, b *bot, p *pusher, queue *pushQueu
 	s.event("webhook", u.Chat, object{"bot": b.ID, "url": hook.URL, "error": err.Error(), "update_id": u.ID})
 }
 
-// errWebhook is a failure in Telegram's words, as getWebhookInfo shows them.
-type errWebhook string
+// webhookError is a failure in Telegram's words, as getWebhookInfo shows them.
+type webhookError string
 
-func (e errWebhook) Error() string { return string(e) }
+func (e webhookError) Error() string { return string(e) }
 
 func post(ctx context.Context, client *http.Client, hook webhook, body []byte) ([]byte, time.Duration, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, hook.URL, bytes.NewReader(body))
 	if err != nil {
-		return nil, 0, errWebhook("Bad webhook URL")
+		return nil, 0, webhookError("Bad webhook URL")
 	}
 
 	request.Header.Set("Content-Type", "application/json")
@@ -182,7 +182,7 @@ func post(ctx context.Context, client *http.Client, hook webhook, body []byte) (
 
 	answer, err := client.Do(request)
 	if err != nil {
-		return nil, 0, errWebhook(connectionError(err))
+		return nil, 0, webhookError(connectionError(err))
 	}
 	defer answer.Body.Close()
 
@@ -190,7 +190,7 @@ func post(ctx context.Context, client *http.Client, hook webhook, body []byte) (
 
 	reply, err := io.ReadAll(io.LimitReader(answer.Body, maxReply))
 	if err != nil {
-		return nil, 0, errWebhook(connectionError(err))
+		return nil, 0, webhookError(connectionError(err))
 	}
 
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
@@ -200,7 +200,7 @@ func post(ctx context.Context, client *http.Client, hook webhook, body []byte) (
 		}
 
 		return nil, time.Duration(seconds) * time.Second,
-			errWebhook(fmt.Sprintf("Wrong response from the webhook: %s", answer.Status))
+			webhookError(fmt.Sprintf("Wrong response from the webhook: %s", answer.Status))
 	}
 
 	kind, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type"))

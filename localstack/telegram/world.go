@@ -250,17 +250,6 @@ func (w *world) userOrBot(id int64) object {
 	return object{"id": id, "is_bot": false, "first_name": ""}
 }
 
-func (w *world) name(id int64) string {
-	o := w.userOrBot(id)
-	name, _ := o["first_name"].(string)
-
-	if last, ok := o["last_name"].(string); ok {
-		name += " " + last
-	}
-
-	return name
-}
-
 // chatObject returns the Chat object.
 func (w *world) chatObject(c *chat) object {
 	if !c.private() {

@@ -145,9 +145,14 @@ func (p Person) File(ctx context.Context, upload Upload) (Message, error) {
 
 func (p Person) writeUpload(form *multipart.Writer, upload Upload) error {
 	fields := [][2]string{
-		{"user", strconv.FormatInt(p.User, 10)}, {"chat", strconv.FormatInt(p.Chat, 10)}, {"kind", upload.Kind},
-		{"caption", upload.Caption}, {"title", upload.Title}, {"performer", upload.Performer},
-		{"mime_type", upload.MIME}, {"duration", strconv.Itoa(upload.Duration)},
+		{"user", strconv.FormatInt(p.User, 10)},
+		{"chat", strconv.FormatInt(p.Chat, 10)},
+		{"kind", upload.Kind},
+		{"caption", upload.Caption},
+		{"title", upload.Title},
+		{"performer", upload.Performer},
+		{"mime_type", upload.MIME},
+		{"duration", strconv.Itoa(upload.Duration)},
 	}
 
 	for _, field := range fields {

@@ -86,8 +86,9 @@ func Load() (*Table, error) {
 // ParseNames reads a list of names, one a line.
 func ParseNames(list string) []string { return strings.Fields(list) }
 
-// Exists says whether the Bot API has a method with this name, in any case.
-func (t *Table) Exists(method string) (name string, simulated bool) {
+// Exists returns the proper name of a method that is written in any case, ""
+// if the Bot API has none, and whether the simulator has it.
+func (t *Table) Exists(method string) (string, bool) {
 	for known := range t.Methods {
 		if strings.EqualFold(known, method) {
 			return known, true

@@ -5,6 +5,7 @@ package entity
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -54,7 +55,7 @@ func Parse(mode, text string) (string, []Entity, error) {
 	case "markdown":
 		plain, entities, err = parseMarkdown(text)
 	default:
-		return "", nil, fmt.Errorf("unsupported parse_mode")
+		return "", nil, errors.New("unsupported parse_mode")
 	}
 
 	if err != nil {
@@ -77,7 +78,7 @@ func Tidy(text string, entities []Entity) (string, []Entity, error) {
 
 	for _, e := range entities {
 		if e.Offset < 0 || e.Length < 0 || e.Offset > Units(text) || e.Length > Units(text)-e.Offset {
-			return "", nil, fmt.Errorf("ENTITY_BOUNDS_INVALID")
+			return "", nil, errors.New("ENTITY_BOUNDS_INVALID")
 		}
 
 		start, end := max(e.Offset-lead, 0), min(e.Offset+e.Length-lead, units)

@@ -18,19 +18,37 @@ func TestParse(t *testing.T) {
 		mode, in, text string
 		want           []entity.Entity
 	}{
-		"plain command":         {"", "/start@lapak_bot 12", "/start@lapak_bot 12", []entity.Entity{{Type: "bot_command", Length: 16}}},
-		"plain no command":      {"", "<b>x</b> a/b /a/b", "<b>x</b> a/b /a/b", []entity.Entity{}},
-		"plain url":             {"", "see https://lapak.id/x?y=1, ok", "see https://lapak.id/x?y=1, ok", []entity.Entity{{Type: "url", Offset: 4, Length: 22}}},
-		"html nested":           {"HTML", "<b>a <i>b</i></b>", "a b", []entity.Entity{{Type: "bold", Length: 3}, {Type: "italic", Offset: 2, Length: 1}}},
+		"plain command":    {"", "/start@lapak_bot 12", "/start@lapak_bot 12", []entity.Entity{{Type: "bot_command", Length: 16}}},
+		"plain no command": {"", "<b>x</b> a/b /a/b", "<b>x</b> a/b /a/b", []entity.Entity{}},
+		"plain url": {
+			"", "see https://lapak.id/x?y=1, ok", "see https://lapak.id/x?y=1, ok",
+			[]entity.Entity{{Type: "url", Offset: 4, Length: 22}},
+		},
+		"html nested": {
+			"HTML", "<b>a <i>b</i></b>", "a b",
+			[]entity.Entity{{Type: "bold", Length: 3}, {Type: "italic", Offset: 2, Length: 1}},
+		},
 		"html emoji counts two": {"html", "👋 <b>x</b>", "👋 x", []entity.Entity{{Type: "bold", Offset: 3, Length: 1}}},
 		"html references":       {"HTML", "&lt;b&gt; &amp;&quot;&#33;&nbsp;", "<b> &\"!&nbsp;", []entity.Entity{}},
-		"html link":             {"HTML", `<a href="https://lapak.id">x</a>`, "x", []entity.Entity{{Type: "text_link", Length: 1, URL: "https://lapak.id"}}},
-		"html mention":          {"HTML", `<a href="tg://user?id=42">x</a>`, "x", []entity.Entity{{Type: "text_mention", Length: 1, UserID: 42}}},
-		"html no script link":   {"HTML", `<a href="javascript://a.b">x</a>`, "x", []entity.Entity{}},
-		"html code block":       {"HTML", `<pre><code class="language-go">x</code></pre>`, "x", []entity.Entity{{Type: "pre", Length: 1, Language: "go"}}},
-		"html expandable":       {"HTML", `<blockquote expandable>x</blockquote>`, "x", []entity.Entity{{Type: "expandable_blockquote", Length: 1}}},
-		"html spoiler":          {"HTML", `<span class="tg-spoiler">x</span>`, "x", []entity.Entity{{Type: "spoiler", Length: 1}}},
-		"html trimmed":          {"HTML", "\n <b> x </b>\n", "x", []entity.Entity{{Type: "bold", Length: 1}}},
+		"html link": {
+			"HTML", `<a href="https://lapak.id">x</a>`, "x",
+			[]entity.Entity{{Type: "text_link", Length: 1, URL: "https://lapak.id"}},
+		},
+		"html mention": {
+			"HTML", `<a href="tg://user?id=42">x</a>`, "x",
+			[]entity.Entity{{Type: "text_mention", Length: 1, UserID: 42}},
+		},
+		"html no script link": {"HTML", `<a href="javascript://a.b">x</a>`, "x", []entity.Entity{}},
+		"html code block": {
+			"HTML", `<pre><code class="language-go">x</code></pre>`, "x",
+			[]entity.Entity{{Type: "pre", Length: 1, Language: "go"}},
+		},
+		"html expandable": {
+			"HTML", `<blockquote expandable>x</blockquote>`, "x",
+			[]entity.Entity{{Type: "expandable_blockquote", Length: 1}},
+		},
+		"html spoiler": {"HTML", `<span class="tg-spoiler">x</span>`, "x", []entity.Entity{{Type: "spoiler", Length: 1}}},
+		"html trimmed": {"HTML", "\n <b> x </b>\n", "x", []entity.Entity{{Type: "bold", Length: 1}}},
 		"v2 marks": {"MarkdownV2", `*b* _i_ __u__ ~s~ ||p|| \.`, "b i u s p .", []entity.Entity{
 			{Type: "bold", Offset: 0, Length: 1},
 			{Type: "italic", Offset: 2, Length: 1},

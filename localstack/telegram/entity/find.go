@@ -34,7 +34,8 @@ func find(text string, taken []Entity) []Entity {
 			word = strings.TrimRight(word, ".,;:!?)'")
 		case "bot_command":
 			before, after := text[:match[0]], text[match[1]:]
-			if strings.HasSuffix(before, "<") || strings.HasSuffix(before, ">") || after != "" && strings.ContainsRune("/<>", rune(after[0])) {
+			if strings.HasSuffix(before, "<") || strings.HasSuffix(before, ">") || after != "" &&
+				strings.ContainsRune("/<>", rune(after[0])) {
 				continue
 			}
 		}

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -110,7 +111,7 @@ func (p *markdownParser) stepCode(mark string) error {
 	}
 
 	if p.source[p.at] == '`' {
-		return fmt.Errorf("Character '`' is reserved and must be escaped with the preceding '\\'")
+		return errors.New("Character '`' is reserved and must be escaped with the preceding '\\'")
 	}
 
 	p.copyRune()

@@ -70,7 +70,7 @@ func oggDuration(file io.ReaderAt, size int64, head []byte) time.Duration {
 
 	rate := 0.0
 
-	if at := bytes.Index(head, []byte("OpusHead")); at >= 0 {
+	if bytes.Contains(head, []byte("OpusHead")) {
 		rate = opusRate
 	} else if at := bytes.Index(head, []byte("\x01vorbis")); at >= 0 && at+16 <= len(head) {
 		rate = float64(binary.LittleEndian.Uint32(head[at+12:]))

@@ -65,7 +65,9 @@ func wav(t *testing.T, samples int) []byte {
 
 func mp4() []byte {
 	box := func(kind string, body []byte) []byte {
-		return append(append(binary.BigEndian.AppendUint32(nil, uint32(len(body)+8)), kind...), body...)
+		header := binary.BigEndian.AppendUint32(nil, uint32(len(body)+8)) //nolint:gosec // A few bytes.
+
+		return append(append(header, kind...), body...)
 	}
 	mvhd := make([]byte, 100)
 	binary.BigEndian.PutUint32(mvhd[12:], 1000)

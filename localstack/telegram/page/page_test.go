@@ -40,7 +40,8 @@ func browser(t *testing.T) context.Context {
 		t.Skip("chromium is not installed; install the package chromium to run this test")
 	}
 
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, //nolint:gocritic // A copy is meant.
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		//nolint:gocritic // A copy is meant.
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("use-fake-device-for-media-stream", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
@@ -134,7 +135,7 @@ func testPicture(t *testing.T) []byte {
 
 	picture := image.NewRGBA(image.Rect(0, 0, 480, 320))
 	for i := range 480 * 320 {
-		picture.SetRGBA(i%480, i/480, color.RGBA{R: uint8(i % 480 / 2), G: uint8(i / 480), B: 160, A: 255}) //nolint:gosec // Small.
+		picture.SetRGBA(i%480, i/480, color.RGBA{R: uint8(i % 480 / 2), G: uint8(i / 480), B: 160, A: 255})
 	}
 
 	var data bytes.Buffer
@@ -167,8 +168,10 @@ func (s setting) answer(t *testing.T) {
 				_, err := s.bot.SendMessage(ctx, tu.Message(message.Chat.ChatID(),
 					"👋 Selamat datang di <b>Toko Kopi Digital</b>\nMau apa hari ini?").WithParseMode("HTML").
 					WithReplyMarkup(tu.InlineKeyboard(
-						tu.InlineKeyboardRow(tu.InlineKeyboardButton("🛍 Belanja").WithCallbackData("shop"), tu.InlineKeyboardButton("📁 File gratis").WithCallbackData("files")),
-						tu.InlineKeyboardRow(tu.InlineKeyboardButton("🎙 Transkrip").WithCallbackData("transcribe"), tu.InlineKeyboardButton("👛 Saldo Rp25.000").WithCallbackData("wallet")),
+						tu.InlineKeyboardRow(tu.InlineKeyboardButton("🛍 Belanja").WithCallbackData("shop"),
+							tu.InlineKeyboardButton("📁 File gratis").WithCallbackData("files")),
+						tu.InlineKeyboardRow(tu.InlineKeyboardButton("🎙 Transkrip").WithCallbackData("transcribe"),
+							tu.InlineKeyboardButton("👛 Saldo Rp25.000").WithCallbackData("wallet")),
 					)))
 				assert.NoError(t, err)
 			}
@@ -310,7 +313,8 @@ func TestPersonPays(t *testing.T) {
 	go func() {
 		for update := range updates {
 			if query := update.PreCheckoutQuery; query != nil {
-				err := s.bot.AnswerPreCheckoutQuery(t.Context(), &telego.AnswerPreCheckoutQueryParams{PreCheckoutQueryID: query.ID, Ok: true})
+				err := s.bot.AnswerPreCheckoutQuery(t.Context(),
+					&telego.AnswerPreCheckoutQueryParams{PreCheckoutQueryID: query.ID, Ok: true})
 				assert.NoError(t, err)
 			}
 
@@ -382,7 +386,8 @@ func TestManyKinds(t *testing.T) {
 	shot(ctx, t, "bot")
 
 	// The reply keyboard writes what its button says.
-	require.NoError(t, chromedp.Do(ctx, chromedp.Click(id("drawer-toggle")), chromedp.Click(id("keyboard-toggle")), chromedp.Click(id("keyboard-button"))))
+	require.NoError(t, chromedp.Do(ctx, chromedp.Click(id("drawer-toggle")), chromedp.Click(id("keyboard-toggle")),
+		chromedp.Click(id("keyboard-button"))))
 	_, err = s.user.Wait(ctx, control.Condition{Text: "🛍 Belanja", Own: true})
 	require.NoError(t, err)
 
@@ -408,12 +413,16 @@ func (s setting) fill(ctx context.Context, t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.bot.EditMessageText(ctx, (&telego.EditMessageTextParams{
 		ChatID: to, MessageID: progress.MessageID, ParseMode: "HTML",
-		Text: "📝 <b>rapat-senin</b> · 1 mnt 12 dtk · Indonesia\n<blockquote>Selamat pagi semuanya, kita mulai dengan agenda pertama.</blockquote>\nKode <code>#7KQ2</code>, <tg-spoiler>rahasia</tg-spoiler>, https://lapak.id",
+		Text: "📝 <b>rapat-senin</b> · 1 mnt 12 dtk · Indonesia\n" +
+			"<blockquote>Selamat pagi semuanya, kita mulai dengan agenda pertama.</blockquote>\n" +
+			"Kode <code>#7KQ2</code>, <tg-spoiler>rahasia</tg-spoiler>, https://lapak.id",
 	}).WithReplyMarkup(tu.InlineKeyboard(
-		tu.InlineKeyboardRow(tu.InlineKeyboardButton("📄 Teks").WithCallbackData("txt"), tu.InlineKeyboardButton("🎬 SRT").WithCallbackData("srt"), tu.InlineKeyboardButton("Situs").WithURL("https://lapak.id")),
+		tu.InlineKeyboardRow(tu.InlineKeyboardButton("📄 Teks").WithCallbackData("txt"),
+			tu.InlineKeyboardButton("🎬 SRT").WithCallbackData("srt"), tu.InlineKeyboardButton("Situs").WithURL("https://lapak.id")),
 	)))
 	require.NoError(t, err)
-	_, err = s.bot.SendDocument(ctx, tu.Document(to, tu.FileFromBytes([]byte("1\n00:00:00,000 --> 00:00:02,000\nSelamat pagi\n"), "rapat-senin.srt")).WithCaption("Ini berkasnya 👇"))
+	_, err = s.bot.SendDocument(ctx, tu.Document(to,
+		tu.FileFromBytes([]byte("1\n00:00:00,000 --> 00:00:02,000\nSelamat pagi\n"), "rapat-senin.srt")).WithCaption("Ini berkasnya 👇"))
 	require.NoError(t, err)
 	_, err = s.user.Reply(ctx, int64(progress.MessageID), "makasih! <b>keren</b>")
 	require.NoError(t, err)

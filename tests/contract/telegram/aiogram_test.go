@@ -21,8 +21,6 @@ import (
 )
 
 // once keeps the two tests from making the environment at the same time.
-//
-//nolint:gochecknoglobals // There is one folder for it.
 var once = sync.OnceValues(environment)
 
 // environment makes a Python environment with aiogram in the ignored folder
@@ -51,9 +49,11 @@ func environment() (string, error) {
 
 	for _, step := range [][]string{
 		{"python3", "-m", "venv", dir},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r", requirements},
+		{
+			python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r",
+			requirements,
+		},
 	} {
-		//nolint:gosec // The steps are above.
 		out, err := exec.CommandContext(context.Background(), step[0], step[1:]...).CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("%s: %w: %s", step[0], err, out)
@@ -80,7 +80,7 @@ func run(t *testing.T, s setting, extra ...string) {
 
 	var output bytes.Buffer
 
-	bot := exec.CommandContext(ctx, python, "aiogram/bot.py") //nolint:gosec // Our own.
+	bot := exec.CommandContext(ctx, python, "aiogram/bot.py")
 	bot.Env = append(append(os.Environ(), "API_SERVER="+s.address, "BOT_TOKEN="+s.bot.Token), extra...)
 	bot.Stdout, bot.Stderr = &output, &output
 	bot.Cancel = func() error { return bot.Process.Signal(os.Interrupt) }

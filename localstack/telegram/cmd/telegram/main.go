@@ -22,9 +22,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	err := run(ctx, os.Args[1:])
 
-	if err := run(ctx, os.Args[1:]); err != nil {
+	stop()
+
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "telegram:", err)
 		os.Exit(1)
 	}
@@ -43,7 +45,8 @@ func parse(args []string) (settings, error) {
 	flags.StringVar(&s.addr, "addr", env("TELEGRAM_ADDR", "127.0.0.1:8081"), "address to listen on; loopback only; port 0 takes a free one")
 	flags.StringVar(&s.state, "state", env("TELEGRAM_STATE", ""), "folder that keeps people, bots, messages and files; none keeps nothing")
 	flags.StringVar(&s.bot, "bot", env("TELEGRAM_BOT", ""), "bot to register, as token,username,name (the token is <id>:<secret>)")
-	flags.StringVar(&s.users, "users", env("TELEGRAM_USERS", ""), "people to create if there are none, as id:name:language, separated by commas")
+	flags.StringVar(&s.users, "users", env("TELEGRAM_USERS", ""),
+		"people to create if there are none, as id:name:language, separated by commas")
 	flags.StringVar(&s.hosts, "host", env("TELEGRAM_HOSTS", ""), "further host names to answer to, separated by commas")
 	flags.BoolVar(&s.strict, "strict", false, "refuse parameters that the Bot API does not know")
 	flags.BoolVar(&s.noLimits, "no-limits", false, "switch the flood limits off")
@@ -86,12 +89,15 @@ func run(ctx context.Context, args []string) error {
 		opts.Limits = &control.Limits{}
 	}
 
-	simulator, err := telegram.New(opts)
+	simulator, err := telegram.New(opts) //nolint:contextcheck // Its life ends with Close.
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the simulator: %w", err), listener.Close())
 	}
 
-	server := &http.Server{Handler: simulator, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}
+	server := &http.Server{
+		Handler: simulator, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
 	failed := make(chan error, 1)
 
 	go func() { failed <- server.Serve(listener) }()
@@ -102,7 +108,7 @@ func run(ctx context.Context, args []string) error {
 		return errors.Join(err, server.Close(), simulator.Close())
 	}
 
-	fmt.Printf("Telegram simulator: chat page and Bot API on %s\n", address) //nolint:forbidigo // What a person wants to know.
+	fmt.Printf("Telegram simulator: chat page and Bot API on %s\n", address)
 
 	select {
 	case err = <-failed:
@@ -110,17 +116,22 @@ func run(ctx context.Context, args []string) error {
 	case <-ctx.Done():
 	}
 
-	return errors.Join(err, shutdown(server), simulator.Close())
+	return errors.Join(err, shutdown(context.WithoutCancel(ctx), server), simulator.Close())
 }
 
-func shutdown(server *http.Server) error {
+func shutdown(ctx context.Context, server *http.Server) error {
 	const patience = 2 * time.Second
 
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 
-	if err := server.Shutdown(ctx); err != nil {
-		return errors.Join(server.Close())
+	if server.Shutdown(ctx) == nil {
+		return nil
+	}
+
+	// The page's stream of events never ends by itself.
+	if err := server.Close(); err != nil {
+		return fmt.Errorf("close the server: %w", err)
 	}
 
 	return nil

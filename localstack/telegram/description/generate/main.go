@@ -42,7 +42,9 @@ func run(args []string) error {
 		return err
 	}
 
-	_, err = os.Stdout.Write(table)
+	if _, err := os.Stdout.Write(table); err != nil {
+		return fmt.Errorf("print the reduced description: %w", err)
+	}
 
-	return err
+	return nil
 }
