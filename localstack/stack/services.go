@@ -51,6 +51,25 @@ func (s *Stack) takeState() error {
 	return nil
 }
 
+// Forget removes a state that no run uses.
+func Forget(state string) error {
+	if _, err := os.Stat(state); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+
+	unlock, err := lockOrFail(filepath.Join(state, "lock"))
+	if err != nil {
+		return fmt.Errorf("a run uses the state in %s; stop it first: %w", state, err)
+	}
+	defer unlock()
+
+	if err := os.RemoveAll(state); err != nil {
+		return fmt.Errorf("remove state: %w", err)
+	}
+
+	return nil
+}
+
 func (s *Stack) startedFile() string { return filepath.Join(s.options.State, "started") }
 
 // lostState compares when the last run started with when the emulator last

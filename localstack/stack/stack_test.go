@@ -162,6 +162,10 @@ func TestStackKeepsEverythingOverRestart(t *testing.T) {
 
 	use(t, running, events, "second")
 
+	if err := stack.Forget(state); err == nil {
+		t.Error("the state of a running stack was forgotten")
+	}
+
 	found, err := dynamodb.NewFromConfig(running.AWS()).Query(t.Context(), &dynamodb.QueryInput{
 		TableName:                 aws.String(running.Outputs["StateTableName"]),
 		KeyConditionExpression:    aws.String("pk = :pk"),
@@ -173,6 +177,14 @@ func TestStackKeepsEverythingOverRestart(t *testing.T) {
 
 	if err := running.Close(); err != nil {
 		t.Fatal(err)
+	}
+
+	if err := stack.Forget(state); err != nil {
+		t.Error(err)
+	}
+
+	if _, err := os.Stat(state); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the state is still there: %v", err)
 	}
 }
 

@@ -63,8 +63,8 @@ func forget(args []string) error {
 		return fmt.Errorf("read flags: %w", err)
 	}
 
-	if err := os.RemoveAll(*state); err != nil {
-		return fmt.Errorf("remove state: %w", err)
+	if err := stack.Forget(*state); err != nil {
+		return fmt.Errorf("forget the state: %w", err)
 	}
 
 	fmt.Println("Forgot everything in", *state)
