@@ -125,7 +125,7 @@ func (d *desk) at(t *testing.T, of string, recovered bool, at time.Time) error {
 	note, err := alert.Alert{Store: of, Key: "qris", Title: "QRIS fails", At: at, Recovered: recovered}.Note()
 	require.NoError(t, err)
 
-	return d.Handle(t.Context(), note.Body) //nolint:wrapcheck // it is what is tested
+	return d.Handle(t.Context(), note.Body) // it is what is tested
 }
 
 var (
@@ -324,7 +324,10 @@ func TestParse(t *testing.T) {
 		assert.Equal(t, want, parsed, body)
 	}
 
-	for _, body := range []string{"", "null", "[]", "7", "{}", "text", `{"key":""}`, `{"key":5}`, `{"AlarmName":""}`, `{"key":"k","at":"x"}`} {
+	for _, body := range []string{
+		"", "null", "[]", "7", "{}", "text", `{"key":""}`, `{"key":5}`,
+		`{"AlarmName":""}`, `{"key":"k","at":"x"}`,
+	} {
 		_, err := alert.Parse([]byte(body), now)
 		assert.Equal(t, errs.Invalid, errs.CodeOf(err), body)
 		assert.Equal(t, errs.Invalid, errs.CodeOf(newDesk(t, nil).Handle(t.Context(), []byte(body))), body)

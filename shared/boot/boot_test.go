@@ -1,4 +1,4 @@
-package boot
+package boot //nolint:testpackage // what Run does around a handler has no other door
 
 import (
 	"bytes"
@@ -29,7 +29,7 @@ import (
 type settings struct {
 	Table string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
 	Queue string `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
-	Days  int    `env:"LAPAK_DAYS" envDefault:"7"`
+	Days  int    `env:"LAPAK_DAYS"                            envDefault:"7"`
 }
 
 // asFunction makes this test's program a function, when it is started as one.
@@ -102,7 +102,7 @@ func TestRun(t *testing.T) {
 
 	var said bytes.Buffer
 
-	function := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this very program
+	function := exec.CommandContext(ctx, os.Args[0]) // this very program
 	function.Stdout, function.Stderr = &said, &said
 	function.Env = []string{
 		asFunction + "=1", "AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(server.URL, "http://"), "AWS_REGION=ap-southeast-3",
@@ -150,7 +150,7 @@ func TestRun(t *testing.T) {
 func TestRunWithoutSettings(t *testing.T) {
 	t.Parallel()
 
-	function := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very program
+	function := exec.CommandContext(t.Context(), os.Args[0]) // this very program
 	function.Env = []string{asFunction + "=1", "LAPAK_ENV=dev", "AWS_REGION=ap-southeast-3", "HOME=" + t.TempDir()}
 	said, err := function.CombinedOutput()
 
@@ -177,7 +177,7 @@ func setEnv(t *testing.T, values map[string]string) {
 	}
 }
 
-//nolint:paralleltest // it sets variables of the process
+//nolint:paralleltest // TestStart sets variables of the process.
 func TestStart(t *testing.T) {
 	setEnv(t, map[string]string{
 		"LAPAK_ENV": "dev", "LAPAK_LOG_LEVEL": "warn", "LAPAK_STATE_TABLE": "state", "LAPAK_QUEUE_UPDATES": "updates",
@@ -198,7 +198,7 @@ func TestStart(t *testing.T) {
 	assert.True(t, slog.Default().Enabled(t.Context(), slog.LevelWarn))
 }
 
-//nolint:paralleltest // it sets variables of the process
+// It sets variables of the process.
 func TestSettingsThatAreWrong(t *testing.T) {
 	whole := map[string]string{
 		"LAPAK_ENV": "dev", "LAPAK_LOG_LEVEL": "info", "LAPAK_STATE_TABLE": "state", "LAPAK_QUEUE_UPDATES": "updates",

@@ -165,7 +165,7 @@ type source struct {
 // pour passes the media on until it ends or nobody takes any more.
 func (s *source) pour(to io.WriteCloser) {
 	defer close(s.done)
-	defer to.Close() //nolint:errcheck // ffmpeg says what it makes of the end
+	defer to.Close() // ffmpeg says what it makes of the end
 
 	_, _ = io.Copy(to, s) // Read has kept its error; one of writing is ffmpeg's own end
 }

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // program gives the path of a real ffmpeg.
-func program(t testing.TB) string {
+func program(t *testing.T) string {
 	t.Helper()
 
 	if path := os.Getenv("LAPAK_FFMPEG"); path != "" {
@@ -48,7 +48,7 @@ func program(t testing.TB) string {
 }
 
 // sample reads a file of tests/media.
-func sample(t testing.TB, name string) []byte {
+func sample(t *testing.T, name string) []byte {
 	t.Helper()
 
 	content, err := os.ReadFile(filepath.Join("../../tests/media", name))
@@ -58,7 +58,7 @@ func sample(t testing.TB, name string) []byte {
 }
 
 // encode runs media through ffmpeg to the end.
-func encode(t testing.TB, program string, media io.Reader) ([]byte, error) {
+func encode(t *testing.T, program string, media io.Reader) ([]byte, error) {
 	t.Helper()
 
 	audio, err := ffmpeg.New(program).Encode(t.Context(), media)
@@ -67,11 +67,11 @@ func encode(t testing.TB, program string, media io.Reader) ([]byte, error) {
 	encoded, err := io.ReadAll(audio)
 	assert.Equal(t, err, audio.Close(), "Close gives the same error again")
 
-	return encoded, err //nolint:wrapcheck // it is what is tested
+	return encoded, err // it is what is tested
 }
 
 // seconds gives how long the audio is, and requires Ogg Opus, 16 kHz mono.
-func seconds(t testing.TB, program string, audio []byte) float64 {
+func seconds(t *testing.T, program string, audio []byte) float64 {
 	t.Helper()
 	require.True(t, bytes.HasPrefix(audio, []byte("OggS")))
 
@@ -173,7 +173,8 @@ func TestAReaderThatFails(t *testing.T) {
 
 // endless is a WAV that never ends.
 func endless() io.Reader {
-	head := []byte("RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\xff\xff\xff\xff")
+	head := []byte("RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00" +
+		"\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00data\xff\xff\xff\xff")
 
 	return io.MultiReader(bytes.NewReader(head), zeros{})
 }
@@ -187,7 +188,7 @@ func (zeros) Read(into []byte) (int, error) {
 }
 
 // children counts the processes that this one has started and that still are.
-func children(t testing.TB) int {
+func children(t *testing.T) int {
 	t.Helper()
 
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", os.Getpid()))
@@ -301,7 +302,7 @@ func script(t *testing.T, commands string) string {
 	t.Helper()
 
 	path := filepath.Join(t.TempDir(), "ffmpeg")
-	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+commands+"\n"), 0o700)) //nolint:gosec // it is to be run
+	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+commands+"\n"), 0o700)) // it is to be run
 
 	return path
 }
@@ -313,12 +314,12 @@ func TestVerdicts(t *testing.T) {
 		commands string
 		code     errs.Code
 	}{
-		"well":            {"cat", ""},
-		"refused":         {"cat >/dev/null; echo 'Invalid data' >&2; exit 1", errs.Invalid},
-		"killed":          {"kill -9 $$", errs.Unavailable},
-		"half, refused":   {"echo OggS; cat >/dev/null; exit 69", errs.Invalid},
-		"reads no input":  {"exec <&-; echo OggS", ""},
-		"talks very much": {"i=0; while [ $i -lt 2000 ]; do echo 'bad bad bad bad' >&2; i=$((i+1)); done; exit 1", errs.Invalid},
+		"well":           {"cat", ""},
+		"refused":        {"cat >/dev/null; echo 'Invalid data' >&2; exit 1", errs.Invalid},
+		"killed":         {"kill -9 $$", errs.Unavailable},
+		"half, refused":  {"echo OggS; cat >/dev/null; exit 69", errs.Invalid},
+		"reads no input": {"exec <&-; echo OggS", ""},
+		"talks much":     {"i=0; while [ $i -lt 2000 ]; do echo 'one bad frame, and another' >&2; i=$((i+1)); done; exit 1", errs.Invalid},
 	} {
 		audio, err := ffmpeg.New(script(t, c.commands)).Encode(t.Context(), strings.NewReader(strings.Repeat("x", 1<<20)))
 		require.NoError(t, err)
@@ -334,8 +335,7 @@ func TestVerdicts(t *testing.T) {
 }
 
 // A program that reads strangers' files knows none of our secrets.
-//
-//nolint:paralleltest // it sets a variable of the process
+// It sets a variable of the process.
 func TestNoEnvironment(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "not for ffmpeg")
 	t.Setenv("LAPAK_ENV", "test")
@@ -360,9 +360,10 @@ func TestAPlaylistOpensNothing(t *testing.T) {
 	require.NoError(t, err)
 
 	for name, playlist := range map[string]string{
-		"HLS, a file":      "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://" + voice + "\n#EXT-X-ENDLIST\n",
-		"HLS, an address":  "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n" + server.URL + "/a.ts\n#EXT-X-ENDLIST\n",
-		"HLS, a key":       "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-KEY:METHOD=AES-128,URI=\"" + server.URL + "/k\"\n#EXTINF:1,\npipe:0\n#EXT-X-ENDLIST\n",
+		"HLS, a file":     "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://" + voice + "\n#EXT-X-ENDLIST\n",
+		"HLS, an address": "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n" + server.URL + "/a.ts\n#EXT-X-ENDLIST\n",
+		"HLS, a key": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n" +
+			"#EXT-X-KEY:METHOD=AES-128,URI=\"" + server.URL + "/k\"\n#EXTINF:1,\npipe:0\n#EXT-X-ENDLIST\n",
 		"concat, a file":   "ffconcat version 1.0\nfile '" + voice + "'\n",
 		"concat, relative": "ffconcat version 1.0\nfile ../../tests/media/voice-en.ogg\n",
 		"concat, address":  "ffconcat version 1.0\nfile '" + server.URL + "/a.ogg'\n",
@@ -380,7 +381,7 @@ func TestAPlaylistOpensNothing(t *testing.T) {
 	assert.Zero(t, calls.Load(), "requests that ffmpeg made")
 }
 
-// slow passes on a little at a time, and watches how far the reader is ahead.
+// counted counts what is read through it.
 type counted struct {
 	from  io.Reader
 	bytes atomic.Int64
@@ -390,7 +391,7 @@ func (c *counted) Read(into []byte) (int, error) {
 	count, err := c.from.Read(into)
 	c.bytes.Add(int64(count))
 
-	return count, err //nolint:wrapcheck // io.EOF must stay what it is
+	return count, err // io.EOF must stay what it is
 }
 
 // Nobody reads the output: the input must stop too, whatever it holds.

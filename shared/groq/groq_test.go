@@ -43,7 +43,7 @@ const (
 )
 
 // provider runs a provider that answers as told, and gives a client of it.
-func provider(t testing.TB, serve http.HandlerFunc) *groq.Client {
+func provider(t *testing.T, serve http.HandlerFunc) *groq.Client {
 	t.Helper()
 
 	server := httptest.NewServer(serve)
@@ -71,7 +71,7 @@ func says(status int, body string) http.HandlerFunc {
 	}
 }
 
-func recognize(t testing.TB, client *groq.Client, audio io.Reader) (transcript.Transcript, error) {
+func recognize(t *testing.T, client *groq.Client, audio io.Reader) (transcript.Transcript, error) {
 	t.Helper()
 
 	heard, err := client.Recognize(t.Context(), "kopi", audio)
@@ -80,7 +80,7 @@ func recognize(t testing.TB, client *groq.Client, audio io.Reader) (transcript.T
 		assert.NotContains(t, fmt.Sprintf("%+v %#v", err, err), key)
 	}
 
-	return heard, err //nolint:wrapcheck // it is what is tested
+	return heard, err // it is what is tested
 }
 
 // cue is a stretch of speech, in milliseconds.
@@ -189,7 +189,7 @@ func TestAudioIsStreamed(t *testing.T) {
 		io.WriteString(recorder, strings.Repeat("first", 20_000)) //nolint:errcheck // the test would hang
 		<-arrived
 		io.WriteString(recorder, "last") //nolint:errcheck // the same
-		recorder.Close()                 //nolint:errcheck,gosec // never fails
+		recorder.Close()                 //nolint:errcheck // never fails
 	}()
 
 	heard, err := recognize(t, client, sound)

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,15 +24,18 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 func TestPut(t *testing.T) {
 	t.Parallel()
 
+	const line = `{"JobTime":1.5,"_aws":{"Timestamp":1795262400123,"CloudWatchMetrics":[{"Namespace":"Lapak",` +
+		`"Dimensions":[[%s]],"Metrics":[{"Name":"JobTime","Unit":"Milliseconds"}]}]}%s}`
+
 	for name, c := range map[string]struct {
 		dimensions metric.Dimensions
 		want       string
 	}{
-		"none":  {nil, `{"_aws":{"Timestamp":1795262400123,"CloudWatchMetrics":[{"Namespace":"Lapak","Dimensions":[[]],"Metrics":[{"Name":"JobTime","Unit":"Milliseconds"}]}]},"JobTime":1.5}`},
-		"empty": {metric.Dimensions{}, `{"_aws":{"Timestamp":1795262400123,"CloudWatchMetrics":[{"Namespace":"Lapak","Dimensions":[[]],"Metrics":[{"Name":"JobTime","Unit":"Milliseconds"}]}]},"JobTime":1.5}`},
+		"none":  {nil, fmt.Sprintf(line, "", "")},
+		"empty": {metric.Dimensions{}, fmt.Sprintf(line, "", "")},
 		"two": {
 			metric.Dimensions{"Step": "waiting", "Model": "m"},
-			`{"_aws":{"Timestamp":1795262400123,"CloudWatchMetrics":[{"Namespace":"Lapak","Dimensions":[["Model","Step"]],"Metrics":[{"Name":"JobTime","Unit":"Milliseconds"}]}]},"JobTime":1.5,"Step":"waiting","Model":"m"}`,
+			fmt.Sprintf(line, `"Model","Step"`, `,"Step":"waiting","Model":"m"`),
 		},
 	} {
 		var written bytes.Buffer
@@ -62,12 +65,15 @@ func TestLinesFollowTheSpecification(t *testing.T) {
 		require.NoError(t, json.Unmarshal(written.Bytes(), &line))
 
 		var about struct {
-			Timestamp         *int64
+			Timestamp         *int64 `json:"Timestamp"`
 			CloudWatchMetrics []struct {
-				Namespace  string
-				Dimensions []*[]string
-				Metrics    []struct{ Name, Unit string }
-			}
+				Namespace  string      `json:"Namespace"`
+				Dimensions []*[]string `json:"Dimensions"`
+				Metrics    []struct {
+					Name string `json:"Name"`
+					Unit string `json:"Unit"`
+				} `json:"Metrics"`
+			} `json:"CloudWatchMetrics"`
 		}
 
 		require.NoError(t, json.Unmarshal(line["_aws"], &about))
@@ -149,8 +155,13 @@ func TestLinesOfManyDoNotMix(t *testing.T) {
 }
 
 func ExampleEmitter_Put() {
+	var line bytes.Buffer // in Lambda the standard output
+
 	now := clock.NewManual(time.UnixMilli(1795262400000))
-	metric.New(os.Stdout, now).Put("JobsFailed", 1, metric.Count, metric.Dimensions{"Step": "waiting"})
+	metric.New(&line, now).Put("JobsFailed", 1, metric.Count, metric.Dimensions{"Step": "waiting"})
+	fmt.Println(strings.NewReplacer(`,"_aws"`, "\n"+`,"_aws"`, `,"Metrics"`, "\n"+`,"Metrics"`).Replace(line.String()))
 	// Output:
-	// {"JobsFailed":1,"Step":"waiting","_aws":{"Timestamp":1795262400000,"CloudWatchMetrics":[{"Namespace":"Lapak","Dimensions":[["Step"]],"Metrics":[{"Name":"JobsFailed","Unit":"Count"}]}]}}
+	// {"JobsFailed":1,"Step":"waiting"
+	// ,"_aws":{"Timestamp":1795262400000,"CloudWatchMetrics":[{"Namespace":"Lapak","Dimensions":[["Step"]]
+	// ,"Metrics":[{"Name":"JobsFailed","Unit":"Count"}]}]}}
 }

@@ -58,6 +58,7 @@ func TestAWSCallsAreSubsegments(t *testing.T) {
 	require.NoError(t, trace.Start(&config))
 	require.NotEmpty(t, config.APIOptions)
 
+	//nolint:staticcheck // the SDK looks for a plain text
 	ctx := context.WithValue(t.Context(), xray.LambdaTraceHeaderKey,
 		"Root=1-5e1b4151-43a0913a1234567812345678;Parent=53995c3f42cd8ad8;Sampled=0")
 

@@ -137,6 +137,11 @@ func TestAStoredTranscriptThatIsBroken(t *testing.T) {
 	assert.Equal(t, transcript.Failed, w.job(t, job.ID).State)
 }
 
+// ask wishes for a file of a job.
+func (w *world) ask(job string, format transcript.Format, cause string) error {
+	return w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job, Format: format, Cause: cause})
+}
+
 func TestExport(t *testing.T) {
 	t.Parallel()
 
@@ -177,7 +182,7 @@ func TestExport(t *testing.T) {
 		},
 	}, w.messenger.files)
 
-	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "12"}))
+	require.NoError(t, w.ask(job.ID, transcript.Text, "12"))
 	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Cause: "12"}))
 	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Cause: "12"}))
 	w.run(t)
@@ -217,7 +222,7 @@ func TestExportOfAFileWithoutAName(t *testing.T) {
 	job, err := w.jobs.Start(w.ctx, request)
 	require.NoError(t, err)
 	w.run(t)
-	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+	require.NoError(t, w.ask(job.ID, transcript.Text, "11"))
 	w.run(t)
 	require.Len(t, w.messenger.files, 1)
 	assert.Equal(t, "voice.txt", w.messenger.files[0].name)
@@ -233,7 +238,7 @@ func TestExportOfSilence(t *testing.T) {
 	w.run(t)
 
 	for _, format := range []transcript.Format{transcript.Text, transcript.SubRip} {
-		require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: format, Cause: "11"}))
+		require.NoError(t, w.ask(job.ID, format, "11"))
 	}
 
 	w.run(t)
@@ -251,7 +256,7 @@ func TestExportOfAGoneTranscript(t *testing.T) {
 	job := w.start(t)
 	w.run(t)
 	require.NoError(t, w.bucket.Delete(w.ctx, w.job(t, job.ID).Result.Blob))
-	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+	require.NoError(t, w.ask(job.ID, transcript.Text, "11"))
 	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Cause: "12"}))
 	w.run(t)
 	assert.Equal(t, 2, w.messenger.count("gone"))
@@ -264,7 +269,7 @@ func TestExportToAPersonWhoHasBlockedTheBot(t *testing.T) {
 	w := newWorld(t)
 	job := w.start(t)
 	w.run(t)
-	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+	require.NoError(t, w.ask(job.ID, transcript.Text, "11"))
 	w.messenger.fail = func(string) error { return errBlocked }
 	require.NoError(t, w.deliverer.Handle(w.ctx, w.take(t, queue.Deliveries)))
 	assert.Empty(t, w.messenger.files)
@@ -278,7 +283,7 @@ func TestExportThatTheBucketRefuses(t *testing.T) {
 	w := newWorld(t)
 	job := w.start(t)
 	w.run(t)
-	require.NoError(t, w.jobs.Send(w.ctx, transcript.Wish{Store: kopi, User: person, Job: job.ID, Format: transcript.Text, Cause: "11"}))
+	require.NoError(t, w.ask(job.ID, transcript.Text, "11"))
 	delivery := w.take(t, queue.Deliveries)
 
 	refusing := transcript.NewDeliverer(w.jobs, refused{w.bucket}, w.scratch, w.clock, w.messenger, texts{}, nil)

@@ -11,7 +11,7 @@ import (
 
 // secretHeader is where Telegram puts the secret; an HTTP API hands header
 // names over in lower case.
-const secretHeader = "x-telegram-bot-api-secret-token" //nolint:gosec // a name, not a secret
+const secretHeader = "x-telegram-bot-api-secret-token" //nolint:gosec // a name, no secret
 
 // HTTP answers a call of the HTTP API's route POST /telegram/{store}.
 func (h *Handler) HTTP(

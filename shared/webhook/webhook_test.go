@@ -57,7 +57,7 @@ type door struct {
 	updates *queuememory.Queue
 }
 
-func newDoor(t testing.TB, change func(*webhook.Options)) door {
+func newDoor(t *testing.T, change func(*webhook.Options)) door {
 	t.Helper()
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
@@ -90,7 +90,7 @@ func TestServe(t *testing.T) {
 	t.Parallel()
 
 	deep := strings.Repeat(`{"reply_to_message":`, 20_000) + `{}` + strings.Repeat(`}`, 20_000)
-	body := func(body string) webhook.Request { return call(body) }
+	body := call
 	proving := func(store, secret string) webhook.Request {
 		request := call(hello)
 		request.Store, request.Secret = store, secret
@@ -230,7 +230,7 @@ func TestSources(t *testing.T) {
 		}
 
 		assert.Equal(t, 403, response.Status, source)
-		assert.Equal(t, forbidden, string(response.Body))
+		assert.JSONEq(t, forbidden, string(response.Body))
 		assert.Empty(t, walled.updates.All())
 
 		request.Secret = "wrong"
@@ -329,7 +329,7 @@ func TestHTTP(t *testing.T) {
 			continue
 		}
 
-		assert.Equal(t, hello, string(d.updates.All()[0].Body), name)
+		assert.JSONEq(t, hello, string(d.updates.All()[0].Body), name)
 		assert.Equal(t, "application/json", response.Headers["content-type"], name)
 	}
 }
@@ -380,7 +380,7 @@ func TestWhatFailsBehindTheDoor(t *testing.T) {
 			assert.Equal(t, 401, response.Status, "an unknown store")
 		} else {
 			assert.Equal(t, 503, response.Status, "vault: %s", code)
-			assert.Equal(t, tryAgain, string(response.Body))
+			assert.JSONEq(t, tryAgain, string(response.Body))
 		}
 
 		updates := newDoor(t, func(options *webhook.Options) { options.Updates = down })
@@ -388,10 +388,10 @@ func TestWhatFailsBehindTheDoor(t *testing.T) {
 
 		if code == errs.Invalid {
 			assert.Equal(t, 200, response.Status, "the queue never takes it")
-			assert.Equal(t, refused, string(response.Body))
+			assert.JSONEq(t, refused, string(response.Body))
 		} else {
 			assert.Equal(t, 503, response.Status, "queue: %s", code)
-			assert.Equal(t, tryAgain, string(response.Body))
+			assert.JSONEq(t, tryAgain, string(response.Body))
 		}
 	}
 }
