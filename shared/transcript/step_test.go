@@ -433,7 +433,7 @@ func TestCancelAtEachState(t *testing.T) {
 		job := w.start(t)
 		w.files.wrap = func(r io.Reader) io.Reader {
 			_, err := w.jobs.CancelOne(w.ctx, kopi, person, job.ID)
-			require.NoError(t, err) // the reader runs in the test's own goroutine
+			require.NoError(t, err)      // the reader runs in the test's own goroutine
 			w.clock.Advance(time.Minute) // time for a look at the job
 
 			return r
