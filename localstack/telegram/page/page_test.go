@@ -41,7 +41,6 @@ func browser(t *testing.T) context.Context {
 	}
 
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		//nolint:gocritic // A copy is meant.
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("force-color-profile", "srgb"),
 		chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("use-fake-device-for-media-stream", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
@@ -360,6 +359,8 @@ func TestManyKinds(t *testing.T) {
 		chromedp.WaitVisible(id("keyboard-button")),
 	))
 	shot(ctx, t, "kinds")
+	require.NoError(t, chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`document.getElementById("messages").scrollTop = 0`)))
+	shot(ctx, t, "kinds-top")
 	colors(ctx, t, "dark")
 	shot(ctx, t, "kinds-dark")
 	require.NoError(t, chromedp.Do(ctx, phone()))

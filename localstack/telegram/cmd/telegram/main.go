@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -22,7 +23,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
+	err := run(ctx, os.Stdout, os.Args[1:])
 
 	stop()
 
@@ -66,7 +67,7 @@ func env(name, otherwise string) string {
 	return otherwise
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, out io.Writer, args []string) error {
 	set, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -108,7 +109,7 @@ func run(ctx context.Context, args []string) error {
 		return errors.Join(err, server.Close(), simulator.Close())
 	}
 
-	fmt.Printf("Telegram simulator: chat page and Bot API on %s\n", address)
+	fmt.Fprintf(out, "Telegram simulator: chat page and Bot API on %s\n", address)
 
 	select {
 	case err = <-failed:

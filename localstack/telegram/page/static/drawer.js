@@ -18,7 +18,21 @@ export class Drawer {
     const box = $("drawer");
     box.hidden = !box.hidden;
     $("app").classList.toggle("with-drawer", !box.hidden);
+    if (!this.opened) this.earlier();
     this.draw();
+  }
+
+  /** Lists the calls that were made before the page was opened. */
+  earlier() {
+    this.opened = true;
+    attempt(async () => {
+      const shown = new Set([...$("log").children].map((row) => row.dataset.seq));
+      const calls = (await api("calls")).slice(-most).filter((call) => !shown.has(String(call.seq)));
+      const newer = [...$("log").children];
+      $("log").replaceChildren();
+      for (const call of calls) this.add({ type: "call", body: call });
+      $("log").prepend(...newer);
+    });
   }
 
   show(name) {
@@ -60,7 +74,7 @@ export class Drawer {
       detail = body;
     }
     const pre = el("pre");
-    const row = el("details", { class: "log", "data-bot": body.bot, "data-testid": `log-${type}`, ontoggle: () => { if (row.open) pre.textContent = JSON.stringify(detail, null, 1); } },
+    const row = el("details", { class: "log", "data-bot": body.bot, "data-seq": body.seq, "data-testid": `log-${type}`, ontoggle: () => { if (row.open) pre.textContent = JSON.stringify(detail, null, 1); } },
       el("summary", {}, el("span", { "aria-hidden": "true" }, type === "call" ? "→" : "←"), el("b", {}, label), body.problems && el("span", { class: "tag bad", title: body.problems.join("\n") }, "unknown field"), el("span", { class: `tag ${kind}` }, String(tag))), pre);
     row.hidden = $("only-bot").checked && this.seen.peer > 0 && body.bot !== this.seen.peer;
     $("log").prepend(row);
@@ -129,7 +143,7 @@ export class Drawer {
       el("div", { class: "row" }, el("button", { class: "pill", onclick: () => copy(bot.token) }, "Copy the token"), el("button", { class: "pill", onclick: () => copy(location.origin) }, "Copy the server")),
       el("h3", {}, "Webhook"),
       el("p", { class: "token" }, hook.url || "none: the bot asks with getUpdates"),
-      el("p", {}, `${hook.pending} waiting · ${hook.delivered} delivered · ${hook.failed} failed`), hook.last_error && el("p", { class: "dim" }, hook.last_error),
+      el("p", {}, `${hook.pending} waiting · ${hook.delivered} delivered · ${hook.failed} failed`), el("p", { class: "dim" }, hook.last_error || "No failure so far."),
       el("h3", {}, "Stars"), el("p", {}, `⭐ ${bot.stars || 0}`),
       el("h3", {}, "Flood limits of all bots"), form,
       el("h3", {}, "Forget"), el("div", { class: "row" },
