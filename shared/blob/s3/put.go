@@ -65,13 +65,27 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader, options blob.
 }
 
 // fill reads until the buffer is full or r has ended, and reports which.
+//
+// It does not use io.ReadFull, which says io.ErrUnexpectedEOF for an end inside
+// the buffer: a connection that was cut says the same, and what came through it
+// would be stored as if it were all.
 func fill(r io.Reader, buffer []byte) (int, bool, error) {
-	count, err := io.ReadFull(r, buffer)
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return count, true, nil
+	var count int
+
+	for count < len(buffer) {
+		read, err := r.Read(buffer[count:])
+		count += read
+
+		if err == io.EOF { //nolint:errorlint // a reader that ends says just this; anything around it is a failure
+			return count, true, nil
+		}
+
+		if err != nil {
+			return count, false, err //nolint:wrapcheck // the caller names the object
+		}
 	}
 
-	return count, false, err //nolint:wrapcheck // the caller names the object
+	return count, false, nil
 }
 
 func (b *Bucket) putWhole(ctx context.Context, object blob.Object, content []byte, absent *string) (blob.Object, error) {

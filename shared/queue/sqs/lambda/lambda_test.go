@@ -1,0 +1,109 @@
+package lambda_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
+)
+
+// sample is an event as Lambda hands it to a function of a FIFO queue.
+const sample = `{"Records":[
+	{"messageId":"1","receiptHandle":"r1","body":"one","attributes":{"ApproximateReceiveCount":"2",
+	 "SentTimestamp":"1795000000123","MessageGroupId":"a","MessageDeduplicationId":"d1","AWSTraceHeader":"Root=1"},
+	 "messageAttributes":{"store":{"stringValue":"demo","dataType":"String"},"cause":{"stringValue":"42","dataType":"String"},
+	 "raw":{"binaryValue":"AA==","dataType":"Binary"}}},
+	{"messageId":"2","body":"two","attributes":{"MessageGroupId":"a"}},
+	{"messageId":"3","body":"three","attributes":{"MessageGroupId":"b"}}]}`
+
+func event(t require.TestingT, text string) events.SQSEvent {
+	var parsed events.SQSEvent
+	require.NoError(t, json.Unmarshal([]byte(text), &parsed))
+
+	return parsed
+}
+
+func TestDeliveries(t *testing.T) {
+	t.Parallel()
+
+	batch := lambda.Deliveries(event(t, sample))
+	require.Len(t, batch, 3)
+	assert.Equal(t, queue.Delivery{
+		Message: queue.Message{
+			Body: []byte("one"), Group: "a", Dedup: "d1", Trace: "Root=1",
+			Attrs: queue.Attrs{queue.AttrStore: "demo", queue.AttrCause: "42"},
+		},
+		ID: "1", Receipt: "r1", Attempt: 2, SentAt: time.UnixMilli(1795000000123).UTC(),
+	}, batch[0])
+	assert.Equal(t, queue.Delivery{
+		Message: queue.Message{Body: []byte("two"), Group: "a"}, ID: "2", Attempt: 1,
+	}, batch[1])
+}
+
+func TestHandler(t *testing.T) {
+	t.Parallel()
+
+	for ordered, want := range map[bool]string{
+		false: `{"batchItemFailures":[{"itemIdentifier":"1"}]}`,
+		true:  `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"2"}]}`,
+	} {
+		var logged bytes.Buffer
+
+		handle := lambda.Handler(ordered, func(_ context.Context, delivery queue.Delivery) error {
+			if delivery.ID == "1" {
+				return errs.New(errs.Limited, "the provider is busy")
+			}
+
+			return nil
+		}, slog.New(slog.NewJSONHandler(&logged, nil)))
+
+		response, err := handle(t.Context(), event(t, sample))
+		require.NoError(t, err)
+
+		answer, err := json.Marshal(response)
+		require.NoError(t, err)
+		assert.JSONEq(t, want, string(answer))
+		assert.Contains(t, logged.String(), `"message":"1","attempt":2,"store":"demo","cause":"42","code":"limited"`)
+		assert.Contains(t, logged.String(), "the provider is busy")
+	}
+}
+
+func TestNothingFailed(t *testing.T) {
+	t.Parallel()
+
+	answer, err := json.Marshal(lambda.Respond(nil))
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"batchItemFailures":[]}`, string(answer), "null would put the whole batch back")
+}
+
+// FuzzDeliveries reads any event that Lambda's own types can hold.
+func FuzzDeliveries(f *testing.F) {
+	f.Add([]byte(sample))
+	f.Add([]byte(`{}`))
+	f.Add([]byte(`{"Records":[{"attributes":{"ApproximateReceiveCount":"-1","SentTimestamp":"x"}}]}`))
+
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var parsed events.SQSEvent
+		if json.Unmarshal(text, &parsed) != nil {
+			return
+		}
+
+		batch := lambda.Deliveries(parsed)
+		require.Len(t, batch, len(parsed.Records))
+
+		for at, delivery := range batch {
+			require.Equal(t, parsed.Records[at].MessageId, delivery.ID)
+			require.Positive(t, delivery.Attempt)
+		}
+	})
+}
