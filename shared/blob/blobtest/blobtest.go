@@ -38,7 +38,7 @@ type Options struct {
 }
 
 // Run holds a bucket to the suite.
-func Run(t *testing.T, make Make, options Options) {
+func Run(t *testing.T, create Make, options Options) {
 	t.Helper()
 
 	for name, run := range map[string]func(*subject){
@@ -51,6 +51,7 @@ func Run(t *testing.T, make Make, options Options) {
 		"RangesOfEmpty":     rangesOfEmpty,
 		"Absent":            absent,
 		"FailingReader":     failingReader,
+		"CutReader":         cutReader,
 		"FailingLateReader": failingLateReader,
 		"OldStaysOnFailure": oldStaysOnFailure,
 		"CallerGoes":        callerGoes,
@@ -70,7 +71,7 @@ func Run(t *testing.T, make Make, options Options) {
 				t.Skip(reason)
 			}
 
-			run(&subject{T: t, bucket: make(t), prefix: "test/" + rand.Text() + "/"})
+			run(&subject{T: t, bucket: create(t), prefix: "test/" + rand.Text() + "/"})
 		})
 	}
 }
@@ -277,6 +278,19 @@ func failingReader(s *subject) {
 	_, err := s.bucket.Put(s.Context(), s.prefix+"a", coded, blob.PutOptions{})
 	assert.Equal(s, errs.Limited, errs.CodeOf(err), "the reader's code comes through: %v", err)
 	assert.Equal(s, time.Minute, errs.RetryAfter(err))
+}
+
+// cutReader gives a source whose connection ends too early, which net/http and
+// whoever wraps it say by io.ErrUnexpectedEOF: that is not the end.
+func cutReader(s *subject) {
+	for _, cut := range []error{io.ErrUnexpectedEOF, errs.Wrap(io.ErrUnexpectedEOF, errs.Unavailable, "read a file")} {
+		for _, size := range []int{5, several} {
+			source := io.MultiReader(bytes.NewReader(make([]byte, size)), iotest.ErrReader(cut))
+			_, err := s.bucket.Put(s.Context(), s.prefix+"a", source, blob.PutOptions{})
+			require.ErrorIs(s, err, io.ErrUnexpectedEOF, "of a source that was cut")
+			s.gone("a")
+		}
+	}
 }
 
 func failingLateReader(s *subject) {
