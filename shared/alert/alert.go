@@ -212,8 +212,9 @@ func (d *Desk) tell(ctx context.Context, of store.Store, reported Alert) error {
 		known.Count++
 
 		known.Message, err = d.say(ctx, of, known.Message, d.words(of, reported, known))
-		if errs.Is(err, errs.Unauthorized) {
-			slog.WarnContext(ctx, "alert not told: the owner has blocked the bot", "key", reported.Key, "error", err)
+		if errs.Is(err, errs.Unauthorized) || errs.Is(err, errs.NotFound) {
+			slog.WarnContext(ctx, "alert not told: the owner has blocked the bot, or never pressed Start",
+				"key", reported.Key, "error", err)
 
 			return nil
 		}

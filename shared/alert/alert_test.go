@@ -255,17 +255,26 @@ func TestOneFailureLeavesTheOthers(t *testing.T) {
 	}
 }
 
-func TestAnOwnerWhoHasBlockedTheBot(t *testing.T) {
+func TestAnOwnerWhoCannotBeReached(t *testing.T) {
 	t.Parallel()
 
-	d := newDesk(t, map[string]int64{"kopi": 1001})
-	d.fail = func(message.Address) error { return errs.New(errs.Unauthorized, "403: blocked") }
-	require.NoError(t, d.report(t, "kopi", false), "trying again would help nobody")
+	for name, refusal := range map[string]error{
+		"has blocked the bot": errs.New(errs.Unauthorized, "403: blocked"),
+		"never pressed Start": errs.New(errs.NotFound, "400: chat not found"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 
-	d.fail = nil
-	d.clock.Advance(time.Minute)
-	require.NoError(t, d.report(t, "kopi", false))
-	assert.Len(t, d.shown, 1, "heard from again")
+			d := newDesk(t, map[string]int64{"kopi": 1001})
+			d.fail = func(message.Address) error { return refusal }
+			require.NoError(t, d.report(t, "kopi", false), "trying again would help nobody")
+
+			d.fail = nil
+			d.clock.Advance(time.Minute)
+			require.NoError(t, d.report(t, "kopi", false))
+			assert.Len(t, d.shown, 1, "heard from again")
+		})
+	}
 }
 
 // Told twice is better than not at all.
