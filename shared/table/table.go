@@ -140,7 +140,7 @@ const (
 
 // Canceled is the error of a Write that was not carried out: one reason for
 // each operation, in their order.
-type Canceled struct{ Reasons []Reason }
+type Canceled struct{ Reasons []Reason } //nolint:errname // it reads table.Canceled
 
 // Error lists the reasons.
 func (c *Canceled) Error() string {

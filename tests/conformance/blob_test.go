@@ -19,6 +19,8 @@ func TestBlob(t *testing.T) {
 	t.Parallel()
 
 	on(t, []string{emulator, realAWS}, func(t *testing.T, at target) {
+		t.Helper()
+
 		client := awss3.NewFromConfig(at.config, func(o *awss3.Options) { o.UsePathStyle = at.local })
 		name := makeBucket(t, client, at)
 

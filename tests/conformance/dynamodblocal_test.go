@@ -68,7 +68,6 @@ func fetchJars(ctx context.Context, jars string) error {
 
 	defer os.RemoveAll(fresh) //nolint:errcheck // gone already where all went well
 
-	//nolint:gosec // paths of our own
 	maven := exec.CommandContext(ctx, "mvn", "--batch-mode", "--quiet", "--strict-checksums",
 		"--file", "dynamodblocal/pom.xml", mavenPlugin, "-DincludeScope=runtime", "-DoutputDirectory="+fresh)
 	if text, err := maven.CombinedOutput(); err != nil {
@@ -84,7 +83,7 @@ func fetchJars(ctx context.Context, jars string) error {
 
 // verify compares the files of a folder with a list of SHA-256 sums.
 func verify(dir, list string) error {
-	sums, err := os.Open(list) //nolint:gosec // a path of our own
+	sums, err := os.Open(list)
 	if err != nil {
 		return fmt.Errorf("read the sums of DynamoDB Local: %w", err)
 	}
@@ -104,13 +103,13 @@ func verify(dir, list string) error {
 		}
 	}
 
-	return lines.Err() //nolint:wrapcheck // a file of ours
+	return lines.Err()
 }
 
 var errSum = errors.New("a file of DynamoDB Local is not the pinned one")
 
 func sumOf(path string) (string, error) {
-	file, err := os.Open(path) //nolint:gosec // a path of our own
+	file, err := os.Open(path)
 	if err != nil {
 		return "", fmt.Errorf("read DynamoDB Local: %w", err)
 	}

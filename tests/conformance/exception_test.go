@@ -3,7 +3,7 @@ package conformance_test
 // exceptions are the cases that a stand-in for AWS cannot pass, and why. Each
 // is a difference of the stand-in, seen at its pinned version; nothing in
 // Lapak's own code is excused here. When the pin changes, try each without it.
-var exceptions = map[string]map[string]string{ //nolint:gochecknoglobals // a constant that Go has no syntax for
+var exceptions = map[string]map[string]string{
 	emulator: {
 		"Standard/TraceTravels":  "MiniStack 1.5.33 drops AWSTraceHeader in SendMessageBatch (it keeps it in SendMessage)",
 		"Standard/DeleteAgain":   "MiniStack 1.5.33 answers a second DeleteMessage with ReceiptHandleIsInvalid; SQS takes it",

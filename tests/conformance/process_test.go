@@ -30,12 +30,12 @@ type process struct {
 // startProcess starts a program that serves HTTP at endpoint and waits until
 // it answers.
 func startProcess(ctx context.Context, name, endpoint string, env []string, args ...string) (*process, error) {
-	log, err := os.Create(filepath.Join(scratch, name+".log")) //nolint:gosec // a path of our own
+	log, err := os.Create(filepath.Join(scratch, name+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("make the log of %s: %w", name, err)
 	}
 
-	//nolint:gosec,noctx // paths of our own; it ends by its leash
+	//nolint:noctx // it ends by its leash
 	command := exec.Command(filepath.Join(scratch, "leash"), append([]string{grace.String()}, args...)...)
 	command.Env, command.Dir = append(os.Environ(), env...), scratch
 	command.Stdout, command.Stderr = log, log
@@ -65,7 +65,7 @@ func (p *process) waitUntilUp(ctx context.Context, name, endpoint string) error 
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w; its log is %s", name, ctx.Err(), p.log)
 		case err := <-p.ended:
-			text, _ := os.ReadFile(p.log) //nolint:gosec // a path of our own
+			text, _ := os.ReadFile(p.log)
 
 			return fmt.Errorf("%s ended by itself (%w):\n%s", name, errors.Join(err, errEnded), text)
 		case <-time.After(50 * time.Millisecond): //nolint:mnd // nothing signals that a foreign program is up
@@ -97,7 +97,10 @@ func (p *process) stop() error {
 		return fmt.Errorf("let go of the program that logs to %s: %w", p.log, err)
 	}
 
-	<-p.ended // its status only tells that it was asked to stop
+	var status *exec.ExitError
+	if err := <-p.ended; err != nil && !errors.As(err, &status) { // a status only tells that it was asked to stop
+		return fmt.Errorf("stop the program that logs to %s: %w", p.log, err)
+	}
 
 	return nil
 }
@@ -114,5 +117,5 @@ func freePort(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("find a free port: %w", net.UnknownNetworkError(listener.Addr().Network()))
 	}
 
-	return strconv.Itoa(address.Port), listener.Close() //nolint:wrapcheck // cannot fail in a way that matters
+	return strconv.Itoa(address.Port), listener.Close()
 }

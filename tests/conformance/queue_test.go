@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"maps"
 	"strconv"
 	"testing"
 
@@ -21,6 +22,8 @@ func TestQueue(t *testing.T) {
 	t.Parallel()
 
 	on(t, []string{emulator, realAWS}, func(t *testing.T, at target) {
+		t.Helper()
+
 		client := awssqs.NewFromConfig(at.config)
 
 		queuetest.Run(t, func(t *testing.T, fifo bool) queuetest.Subject {
@@ -48,9 +51,7 @@ func makeQueue(t *testing.T, client *awssqs.Client, name string, fifo bool, attr
 	t.Helper()
 
 	all := map[string]string{}
-	for attribute, value := range attributes {
-		all[attribute] = value
-	}
+	maps.Copy(all, attributes)
 
 	if fifo {
 		name += ".fifo"

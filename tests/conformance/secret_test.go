@@ -15,6 +15,8 @@ func TestSecret(t *testing.T) {
 	t.Parallel()
 
 	on(t, []string{emulator, realAWS}, func(t *testing.T, at target) {
+		t.Helper()
+
 		client := awsssm.NewFromConfig(at.config)
 
 		secrettest.Run(t, func(*testing.T) secret.Vault {

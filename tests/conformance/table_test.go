@@ -25,6 +25,8 @@ func TestTable(t *testing.T) {
 	t.Parallel()
 
 	on(t, []string{emulator, dynamodbLocal, realAWS}, func(t *testing.T, at target) {
+		t.Helper()
+
 		client := dynamodb.NewFromConfig(at.config)
 
 		t.Run("state", func(t *testing.T) {

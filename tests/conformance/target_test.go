@@ -30,7 +30,7 @@ const (
 const root = "../.."
 
 // scratch is a folder for this run's programs and logs.
-var scratch string //nolint:gochecknoglobals // set once by TestMain
+var scratch string
 
 // target is something that speaks AWS's protocols.
 type target struct {
@@ -47,7 +47,7 @@ type runs struct {
 	started []*process
 }
 
-var running = &runs{targets: map[string]func() (target, error){}} //nolint:gochecknoglobals // shared by all tests
+var running = &runs{targets: map[string]func() (target, error){}}
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -60,15 +60,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func run(m *testing.M) (code int, err error) {
-	scratch, err = os.MkdirTemp("", "conformance")
+func run(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "conformance")
 	if err != nil {
 		return 1, fmt.Errorf("make a folder for the run: %w", err)
 	}
 
-	defer func() { err = errors.Join(err, running.stop(), os.RemoveAll(scratch)) }()
+	scratch = dir
+	code, err := runIn(m)
 
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(scratch, "leash"), //nolint:gosec // own path
+	return code, errors.Join(err, running.stop(), os.RemoveAll(scratch))
+}
+
+// runIn runs the tests with scratch in place.
+func runIn(m *testing.M) (int, error) {
+	build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(scratch, "leash"),
 		"./localstack/cmd/leash")
 	build.Dir = root
 
@@ -182,7 +188,7 @@ func serveEmulator(ctx context.Context) (string, *process, error) {
 	}
 
 	if _, err := os.Stat(python); err != nil {
-		return "", nil, &missingError{"the emulator is not installed at " + python + ": `make run` installs it"}
+		return "", nil, &missingError{"the emulator is not installed at " + python + ": `make tools` installs it"}
 	}
 
 	script, err := filepath.Abs(filepath.Join(root, "localstack/emulator/serve.py"))

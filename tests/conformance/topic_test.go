@@ -24,6 +24,8 @@ func TestTopic(t *testing.T) {
 	t.Parallel()
 
 	on(t, []string{emulator, realAWS}, func(t *testing.T, at target) {
+		t.Helper()
+
 		topics, queues := awssns.NewFromConfig(at.config), awssqs.NewFromConfig(at.config)
 
 		topictest.Run(t, func(t *testing.T) topictest.Subject {
@@ -82,8 +84,9 @@ func subscribe(
 
 // envelope is what SNS puts into a queue.
 type envelope struct {
-	Message, Subject  string
-	MessageAttributes map[string]struct{ Value string }
+	Message           string                       `json:"Message"`
+	Subject           string                       `json:"Subject"`
+	MessageAttributes map[string]map[string]string `json:"MessageAttributes"`
 }
 
 func take(t *testing.T, subscriber queue.Receiver, count int) []topic.Note {
@@ -106,7 +109,7 @@ func take(t *testing.T, subscriber queue.Receiver, count int) []topic.Note {
 					note.Attrs = map[string]string{}
 				}
 
-				note.Attrs[name] = attribute.Value
+				note.Attrs[name] = attribute["Value"]
 			}
 
 			notes = append(notes, note)

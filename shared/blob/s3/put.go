@@ -76,7 +76,7 @@ func fill(r io.Reader, buffer []byte) (int, bool, error) {
 		read, err := r.Read(buffer[count:])
 		count += read
 
-		if err == io.EOF { //nolint:errorlint // a reader that ends says just this; anything around it is a failure
+		if err == io.EOF {
 			return count, true, nil
 		}
 
@@ -193,7 +193,7 @@ func (u *upload) read(ctx context.Context, buffer []byte, r io.Reader, buffers c
 
 		select {
 		case <-ctx.Done():
-			return nil //nolint:nilerr // the group gives the error that ended it
+			return nil
 		case buffer = <-buffers:
 		}
 

@@ -136,7 +136,7 @@ func TestPutFailures(t *testing.T) {
 			made, played := serve(t, map[string]http.HandlerFunc{test.call: test.answer})
 			err := put(t.Context(), made, test.size)
 			assert.Equal(t, test.code, errs.CodeOf(err), "%v", err)
-			assert.ErrorContains(t, err, "bucket media")
+			require.ErrorContains(t, err, "bucket media")
 			assert.Equal(t, test.aborts, played.called("AbortMultipartUpload"))
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/errs/awserrs"
@@ -31,7 +32,7 @@ func answered(status int, code string) error {
 func cut(status int) error {
 	return &awshttp.ResponseError{ResponseError: &smithyhttp.ResponseError{
 		Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}},
-		Err:      &smithy.DeserializationError{Err: errors.New("connection reset")}, //nolint:err113 // as it comes
+		Err:      &smithy.DeserializationError{Err: errors.New("connection reset")},
 	}}
 }
 
@@ -60,7 +61,7 @@ func TestCode(t *testing.T) {
 		"bad":               {answered(400, "ValidationException"), errs.Invalid, false, "ValidationException"},
 		"odd status":        {answered(302, "Moved"), errs.Internal, false, "Moved"},
 		"no status":         {&smithy.GenericAPIError{Code: "Odd"}, errs.Internal, false, "Odd"},
-		"no answer":         {errors.New("dial"), errs.Unavailable, true, "no answer"}, //nolint:err113 // as it comes
+		"no answer":         {errors.New("dial"), errs.Unavailable, true, "no answer"},
 		"cut after success": {cut(200), errs.Unavailable, true, "no answer"},
 		"cut after refusal": {cut(400), errs.Unavailable, false, "no answer"},
 		"cut after failure": {cut(503), errs.Unavailable, true, "no answer"},
@@ -82,6 +83,6 @@ func TestWrap(t *testing.T) {
 	cause := answered(400, "ParameterNotFound")
 	err := awserrs.Wrap(cause, "get %s", "a")
 	assert.Equal(t, errs.NotFound, errs.CodeOf(err))
-	assert.ErrorIs(t, err, cause)
+	require.ErrorIs(t, err, cause)
 	assert.Contains(t, err.Error(), "get a: operation error Test: Call")
 }

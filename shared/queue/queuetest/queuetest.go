@@ -47,7 +47,7 @@ type Options struct {
 }
 
 // Run holds queues to the suite.
-func Run(t *testing.T, make Make, options Options) {
+func Run(t *testing.T, create Make, options Options) {
 	t.Helper()
 
 	standard := map[string]func(*subject){
@@ -93,7 +93,7 @@ func Run(t *testing.T, make Make, options Options) {
 					t.Skip(reason)
 				}
 
-				run(&subject{T: t, Subject: make(t, kind == "FIFO")})
+				run(&subject{T: t, Subject: create(t, kind == "FIFO")})
 			})
 		}
 	}

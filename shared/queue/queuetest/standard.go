@@ -303,34 +303,38 @@ func nothingIsLost(s *subject) {
 	var group errgroup.Group
 
 	for range consumers {
-		group.Go(func() error {
-			for deadline := time.Now().Add(3 * patience); !finished() && time.Now().Before(deadline); {
-				batch, err := s.Queue.Receive(s.Context(), 3, briefly)
-				if err != nil {
-					return err
-				}
-
-				for _, delivery := range batch {
-					if !answers(delivery) {
-						continue
-					}
-
-					if err := s.Queue.Delete(s.Context(), delivery); err != nil {
-						return err
-					}
-				}
-
-				if len(batch) == 0 {
-					s.elapse(Visibility)
-				}
-			}
-
-			return nil
-		})
+		group.Go(func() error { return s.consume(answers, finished) })
 	}
 
 	require.NoError(s, group.Wait())
 	assert.Len(s, handled, count)
+}
+
+// consume handles messages until all are finished; those that are not answered
+// stay.
+func (s *subject) consume(answers func(queue.Delivery) bool, finished func() bool) error {
+	for deadline := time.Now().Add(3 * patience); !finished() && time.Now().Before(deadline); {
+		batch, err := s.Queue.Receive(s.Context(), 3, briefly)
+		if err != nil {
+			return err
+		}
+
+		for _, delivery := range batch {
+			if !answers(delivery) {
+				continue
+			}
+
+			if err := s.Queue.Delete(s.Context(), delivery); err != nil {
+				return err
+			}
+		}
+
+		if len(batch) == 0 {
+			s.elapse(Visibility)
+		}
+	}
+
+	return nil
 }
 
 func refusesStandard(s *subject) {

@@ -137,7 +137,7 @@ func (q *Queue) Receive(ctx context.Context, most int, wait time.Duration) ([]qu
 
 	answer, err := q.client.ReceiveMessage(ctx, &awssqs.ReceiveMessageInput{
 		QueueUrl:                    aws.String(q.url),
-		MaxNumberOfMessages:         int32(most), //nolint:gosec // at most MaxBatch, checked before
+		MaxNumberOfMessages:         int32(most),
 		WaitTimeSeconds:             queue.Seconds(wait),
 		MessageAttributeNames:       []string{"All"},
 		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},

@@ -99,7 +99,7 @@ func TestSendTellsHowFarItCame(t *testing.T) {
 
 			err := made.Send(t.Context(), slices.Repeat([]queue.Message{{Body: []byte("a")}}, 25)...)
 			assert.Equal(t, test.code, errs.CodeOf(err))
-			assert.ErrorContains(t, err, test.says)
+			require.ErrorContains(t, err, test.says)
 			assert.Equal(t, 2, calls, "nothing is sent behind a failure")
 		})
 	}

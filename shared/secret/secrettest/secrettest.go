@@ -22,7 +22,7 @@ import (
 type Make func(t *testing.T) secret.Vault
 
 // Run holds a vault to the suite.
-func Run(t *testing.T, make Make) {
+func Run(t *testing.T, create Make) {
 	t.Helper()
 
 	for name, run := range map[string]func(*subject){
@@ -39,7 +39,7 @@ func Run(t *testing.T, make Make) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			run(&subject{T: t, vault: make(t), path: "test/" + rand.Text()})
+			run(&subject{T: t, vault: create(t), path: "test/" + rand.Text()})
 		})
 	}
 }

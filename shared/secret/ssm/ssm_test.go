@@ -36,7 +36,12 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	var request struct{ Name, Value, Type string }
+	var request struct {
+		Name  string `json:"Name"`
+		Value string `json:"Value"`
+		Type  string `json:"Type"`
+	}
+
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
 		http.Error(w, err.Error(), http.StatusTeapot)
 
@@ -60,8 +65,7 @@ func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(s.kept, request.Name)
 		_, _ = fmt.Fprint(w, `{}`)
 	case action == "GetParameter":
-		answer, _ := json.Marshal(map[string]any{"Parameter": map[string]string{"Name": request.Name, "Value": value}})
-		_, _ = w.Write(answer)
+		_, _ = fmt.Fprintf(w, `{"Parameter":{"Value":%q}}`, value)
 	default:
 		fail(w, "ValidationException", "")
 	}
@@ -73,18 +77,20 @@ func fail(w http.ResponseWriter, code, quoted string) {
 	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":%q}`, code, "refused: "+quoted)
 }
 
-func (s *store) set(name, text string) {
+// set puts the text of secret a.
+func (s *store) set(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	s.kept[name] = text
+	s.kept["/lapak/test/a"] = text
 }
 
-func (s *store) asked(action string) int {
+// asked counts the reads.
+func (s *store) asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return s.calls[action]
+	return s.calls["GetParameter"]
 }
 
 func serve(t *testing.T, now clock.Clock, ttl time.Duration) (*ssm.Vault, *store) {
@@ -119,7 +125,7 @@ func TestCache(t *testing.T) {
 
 	now := clock.NewManual(time.Date(2026, time.November, 21, 7, 0, 0, 0, time.UTC))
 	vault, kept := serve(t, now, 0)
-	kept.set("/lapak/test/a", `{"current":"first"}`)
+	kept.set(`{"current":"first"}`)
 
 	current := func() string {
 		got, err := vault.Get(t.Context(), "a")
@@ -129,10 +135,10 @@ func TestCache(t *testing.T) {
 	}
 
 	assert.Equal(t, "first", current())
-	kept.set("/lapak/test/a", `{"current":"second","previous":"first"}`)
+	kept.set(`{"current":"second","previous":"first"}`)
 	now.Advance(ssm.DefaultTTL - time.Second)
 	assert.Equal(t, "first", current())
-	assert.Equal(t, 1, kept.asked("GetParameter"))
+	assert.Equal(t, 1, kept.asked())
 	now.Advance(time.Second)
 	assert.Equal(t, "second", current())
 
@@ -158,14 +164,14 @@ func TestAbsenceIsRememberedBriefly(t *testing.T) {
 	absent()
 	now.Advance(29 * time.Second)
 	absent()
-	assert.Equal(t, 1, kept.asked("GetParameter"))
+	assert.Equal(t, 1, kept.asked())
 
-	kept.set("/lapak/test/a", `{"current":"a"}`)
+	kept.set(`{"current":"a"}`)
 	now.Advance(time.Second)
 
 	_, err := vault.Get(t.Context(), "a")
 	require.NoError(t, err)
-	assert.Equal(t, 2, kept.asked("GetParameter"))
+	assert.Equal(t, 2, kept.asked())
 }
 
 // TestCacheIsBounded asks for more made-up names than are remembered: each is
@@ -188,13 +194,13 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 
 	ask(fmt.Sprint("made-up-", names-1))
-	assert.Equal(t, names, kept.asked("GetParameter"), "the last one is remembered")
+	assert.Equal(t, names, kept.asked(), "the last one is remembered")
 
 	for at := range names {
 		ask(fmt.Sprint("made-up-", at))
 	}
 
-	assert.GreaterOrEqual(t, kept.asked("GetParameter"), names+100, "at most a thousand were remembered")
+	assert.GreaterOrEqual(t, kept.asked(), names+100, "at most a thousand were remembered")
 
 	now.Advance(time.Minute)
 	ask("after-a-while")
@@ -223,7 +229,7 @@ func TestNoValueInErrors(t *testing.T) {
 	t.Parallel()
 
 	vault, kept := serve(t, clock.System{}, 0)
-	kept.set("/lapak/test/a", `tok-123 is not JSON`)
+	kept.set(`tok-123 is not JSON`)
 
 	_, err := vault.Get(t.Context(), "a")
 	assert.Equal(t, errs.Internal, errs.CodeOf(err))
@@ -237,7 +243,10 @@ func TestNoValueInErrors(t *testing.T) {
 			return
 		}
 
-		var request struct{ Value string }
+		var request struct {
+			Value string `json:"Value"`
+		}
+
 		assert.NoError(t, json.NewDecoder(r.Body).Decode(&request))
 		fail(w, "ValidationException", request.Value)
 	}))

@@ -49,13 +49,13 @@ func canceled(reasons ...string) answer {
 }
 
 var (
-	success      = answer{200, `{}`}                                          //nolint:gochecknoglobals // a constant
-	lost         = answer{0, ``}                                              //nolint:gochecknoglobals // a constant
-	broken       = failure(500, "InternalServerError", "")                    //nolint:gochecknoglobals // a constant
-	throttled    = failure(400, "ProvisionedThroughputExceededException", "") //nolint:gochecknoglobals // a constant
-	refused      = failure(400, "ConditionalCheckFailedException", "")        //nolint:gochecknoglobals // a constant
-	contended    = failure(400, "TransactionConflictException", "")           //nolint:gochecknoglobals // a constant
-	unauthorized = failure(400, "AccessDeniedException", "")                  //nolint:gochecknoglobals // a constant
+	success      = answer{200, `{}`}
+	lost         = answer{0, ``}
+	broken       = failure(500, "InternalServerError", "")
+	throttled    = failure(400, "ProvisionedThroughputExceededException", "")
+	refused      = failure(400, "ConditionalCheckFailedException", "")
+	contended    = failure(400, "TransactionConflictException", "")
+	unauthorized = failure(400, "AccessDeniedException", "")
 )
 
 // script is a server that gives its answers in turn, the last one for ever.
@@ -146,12 +146,18 @@ func TestWriteFailures(t *testing.T) {
 		"two: again after contention":      {two, []answer{canceled("None", "TransactionConflict"), success}, "", nil, 2},
 		"two: again while still under way": {two, []answer{failure(400, "TransactionInProgressException", ""), success}, "", nil, 2},
 		"two: refused": {
-			two, []answer{canceled("ConditionalCheckFailed", "TransactionConflict")}, errs.Conflict,
-			[]table.Reason{table.ReasonCondition, table.ReasonContention}, 1,
+			two,
+			[]answer{canceled("ConditionalCheckFailed", "TransactionConflict")},
+			errs.Conflict,
+			[]table.Reason{table.ReasonCondition, table.ReasonContention},
+			1,
 		},
 		"two: in the way for long": {
-			two, []answer{canceled("ThrottlingError", "ProvisionedThroughputExceeded")}, errs.Unavailable,
-			[]table.Reason{table.ReasonThrottled, table.ReasonThrottled}, 6,
+			two,
+			[]answer{canceled("ThrottlingError", "ProvisionedThroughputExceeded")},
+			errs.Unavailable,
+			[]table.Reason{table.ReasonThrottled, table.ReasonThrottled},
+			6,
 		},
 		"two: too large":    {two, []answer{canceled("None", "ValidationError")}, errs.Invalid, nil, 1},
 		"two: unauthorized": {two, []answer{unauthorized}, errs.Unauthorized, nil, 1},

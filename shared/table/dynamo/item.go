@@ -91,10 +91,10 @@ func RowOf(stored map[string]types.AttributeValue) (table.Row, error) {
 			return table.Row{}, errs.Wrap(err, errs.Internal, "read item %s: attribute %s is no whole number", key, name)
 		}
 
-		switch {
-		case name == attrVersion:
+		switch name {
+		case attrVersion:
 			row.Version = whole
-		case name == attrTTL:
+		case attrTTL:
 			row.Expires = time.Unix(whole, 0).UTC()
 		default:
 			if row.Counters == nil {

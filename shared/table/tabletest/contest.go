@@ -17,13 +17,13 @@ const (
 	rounds  = 10
 )
 
-// together runs n writers at the same time and fails on the first error.
-func (s *subject) together(n int, write func(writer int) error) {
+// together runs all writers at the same time and fails on the first error.
+func (s *subject) together(write func(writer int) error) {
 	s.Helper()
 
 	var group errgroup.Group
 
-	for writer := range n {
+	for writer := range writers {
 		group.Go(func() error { return write(writer) })
 	}
 
@@ -53,7 +53,7 @@ func noUpdateIsLost(s *subject) {
 		return s.table.Write(ctx, table.Replace(row))
 	}
 
-	s.together(writers, func(int) error {
+	s.together(func(int) error {
 		for done := 0; done < rounds; {
 			err := until(ctx, increment)
 
@@ -83,7 +83,7 @@ func boundsUnderContest(s *subject) {
 
 	var sold, refused atomic.Int64
 
-	s.together(writers, func(writer int) error {
+	s.together(func(writer int) error {
 		for round := range rounds {
 			err := until(ctx, func() error {
 				return s.table.Write(ctx, table.Add(key, "left", -1, 0, stock),
@@ -114,7 +114,7 @@ func oneCreatorWins(s *subject) {
 
 	var won atomic.Int64
 
-	s.together(writers, func(writer int) error {
+	s.together(func(writer int) error {
 		row := s.row("a")
 		row.Body = strconv.AppendInt(nil, int64(writer), 10)
 
@@ -142,7 +142,7 @@ func transfersKeepTheSum(s *subject) {
 		s.write(table.Add(account, "balance", start, 0, 1000))
 	}
 
-	s.together(writers, func(writer int) error {
+	s.together(func(writer int) error {
 		for round := range rounds {
 			from, to := accounts[(writer+round)%3], accounts[(writer+round+1+writer%2)%3]
 

@@ -29,12 +29,12 @@ type Options struct {
 }
 
 // Run holds a table to the suite.
-func Run(t *testing.T, make Make, options Options) {
+func Run(t *testing.T, create Make, options Options) {
 	t.Helper()
 
 	cases := map[string]func(*subject){
 		"RoundTrip":            roundTrip,
-		"Create":               create,
+		"Create":               createRow,
 		"Replace":              replace,
 		"Delete":               remove,
 		"Check":                check,
@@ -79,7 +79,7 @@ func Run(t *testing.T, make Make, options Options) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			run(newSubject(t, make, options))
+			run(newSubject(t, create, options))
 		})
 	}
 }
@@ -95,14 +95,14 @@ type subject struct {
 	index  bool
 }
 
-func newSubject(t *testing.T, make Make, options Options) *subject {
+func newSubject(t *testing.T, create Make, options Options) *subject {
 	t.Helper()
 
 	time := clock.NewManual(time.Now().Truncate(time.Second))
 	tenant := newTenant(t)
 
 	return &subject{
-		T: t, table: make(t, time), clock: time, tenant: tenant,
+		T: t, table: create(t, time), clock: time, tenant: tenant,
 		rows: tenant.Partition("test"), index: options.Index,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func roundTrip(s *subject) {
 	s.absent(s.key("b"))
 }
 
-func create(s *subject) {
+func createRow(s *subject) {
 	s.write(table.Create(s.row("a")))
 
 	other := s.row("a")
@@ -122,7 +123,7 @@ func atomicity(s *subject) {
 		table.Create(s.row("new")), table.Replace(changed), table.Delete(s.key("gone"), 1),
 		table.Add(s.key("count"), "n", 5, 0, 10), table.Check(s.key("never"), 0),
 	}
-	failing := append(ops[:len(ops):len(ops)], table.Create(s.row("blocked")))
+	failing := slices.Concat(ops, []table.Op{table.Create(s.row("blocked"))})
 	s.write(table.Create(s.row("blocked")))
 
 	s.canceled(s.table.Write(s.Context(), failing...), table.ReasonNone, table.ReasonNone, table.ReasonNone,

@@ -69,7 +69,7 @@ func TestFailures(t *testing.T) {
 
 		err := made.Publish(t.Context(), topic.Note{Subject: "Alarm", Body: []byte("a")})
 		assert.Equal(t, want, errs.CodeOf(err), "%s: %v", code, err)
-		assert.ErrorContains(t, err, arn)
+		require.ErrorContains(t, err, arn)
 	}
 
 	made := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })

@@ -26,7 +26,7 @@ type Subject struct {
 type Make func(t *testing.T) Subject
 
 // Run holds a topic to the suite.
-func Run(t *testing.T, make Make) {
+func Run(t *testing.T, create Make) {
 	t.Helper()
 
 	for name, run := range map[string]func(*testing.T, Subject){
@@ -38,7 +38,7 @@ func Run(t *testing.T, make Make) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			run(t, make(t))
+			run(t, create(t))
 		})
 	}
 }

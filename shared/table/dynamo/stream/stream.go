@@ -48,7 +48,7 @@ func RowOf(image map[string]events.DynamoDBAttributeValue) (table.Row, error) {
 	stored := make(map[string]types.AttributeValue, len(image))
 
 	for name, value := range image {
-		switch value.DataType() { //nolint:exhaustive // rows have texts and numbers only
+		switch value.DataType() {
 		case events.DataTypeString:
 			stored[name] = &types.AttributeValueMemberS{Value: value.String()}
 		case events.DataTypeNumber:
@@ -58,5 +58,5 @@ func RowOf(image map[string]events.DynamoDBAttributeValue) (table.Row, error) {
 		}
 	}
 
-	return dynamo.RowOf(stored) //nolint:wrapcheck // one step
+	return dynamo.RowOf(stored)
 }
