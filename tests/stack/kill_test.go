@@ -28,10 +28,11 @@ func TestKilledFunctionLosesNothing(t *testing.T) {
 		holding   []string // besides the shop's id
 		after     bool     // the call has taken effect
 		queue     string   // output that names the queue where the dead worker's message stays invisible
+		then      string   // what is logged when the dead worker's message has come again
 	}{
 		{name: "webhook before it queues the update", function: "webhook", operation: "SQS.SendMessageBatch", holding: []string{"updates.fifo"}},
 		{name: "webhook after it queued the update", function: "webhook", operation: "SQS.SendMessageBatch", holding: []string{"updates.fifo"}, after: true},
-		{name: "bot after it started the job", function: "bot", operation: "DynamoDB.TransactWriteItems", holding: []string{"outbox#"}, after: true},
+		{name: "bot after it started the job", function: "bot", operation: "DynamoDB.TransactWriteItems", holding: []string{"outbox#"}, after: true, then: "job exists"},
 		{name: "relay before it sends the message", function: "relay", operation: "SQS.SendMessageBatch", holding: []string{"downloads"}},
 		{name: "relay after it sent the message", function: "relay", operation: "SQS.SendMessageBatch", holding: []string{"downloads"}, after: true},
 		{name: "download after it stored the file", function: "download", operation: "S3.PUT", holding: []string{"/media/"}, after: true, queue: "DownloadsQueueUrl"},
@@ -59,6 +60,10 @@ func TestKilledFunctionLosesNothing(t *testing.T) {
 			t.Logf("the transcript came after %s", time.Since(began).Round(time.Second))
 
 			promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, death.name) })
+
+			if death.then != "" {
+				journal.await(t, recovery, death.then, shop.ID)
+			}
 		})
 	}
 }
@@ -116,6 +121,17 @@ func shownOnce(ctx context.Context, who *customer, name string) error {
 
 	if len(all) != 1 {
 		return fmt.Errorf("%s: the transcript is shown %d times, want once: %v", name, len(all), all)
+	}
+
+	kept, err := who.kept(ctx)
+	if err != nil {
+		return err
+	}
+
+	const messages = 4 // /start, welcome, voice, transcript
+
+	if len(kept) != messages {
+		return fmt.Errorf("%s: the chat holds %d messages, want %d: %v", name, len(kept), messages, kept)
 	}
 
 	return nil

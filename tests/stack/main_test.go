@@ -26,6 +26,8 @@ const (
 	answerWithin = 90 * time.Second
 	// atOnce is how many tests run at the same time. Most of them wait.
 	atOnce = "12"
+	// root is the repository, from the folder that tests run in.
+	root = "../.."
 )
 
 // The local cloud that all tests share, and what stands between its functions
@@ -109,6 +111,7 @@ func run(m *testing.M) (status int, err error) {
 type functionJournal struct {
 	mu     sync.Mutex
 	events []stack.Event
+	grown  chan struct{} // closed by the next event; nil where nobody waits
 }
 
 func (j *functionJournal) add(event stack.Event) {
@@ -116,6 +119,44 @@ func (j *functionJournal) add(event stack.Event) {
 	defer j.mu.Unlock()
 
 	j.events = append(j.events, event)
+
+	if j.grown != nil {
+		close(j.grown)
+		j.grown = nil
+	}
+}
+
+// growth gives a channel that the next event closes.
+func (j *functionJournal) growth() <-chan struct{} {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+
+	if j.grown == nil {
+		j.grown = make(chan struct{})
+	}
+
+	return j.grown
+}
+
+// await waits until a function has written a line that holds all of the texts.
+func (j *functionJournal) await(t *testing.T, within time.Duration, texts ...string) {
+	t.Helper()
+
+	timeout := time.After(within)
+
+	for {
+		grown := j.growth()
+
+		if len(j.lines(texts...)) > 0 {
+			return
+		}
+
+		select {
+		case <-grown:
+		case <-timeout:
+			t.Fatalf("no function wrote a line with %q within %s", texts, within)
+		}
+	}
 }
 
 // lines gives what the functions wrote that holds all of the texts.

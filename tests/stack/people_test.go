@@ -3,7 +3,6 @@ package stack_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -172,12 +171,18 @@ func (c *customer) taps(message control.Message, button string) control.Answer {
 func (c *customer) sends(kind, name string) control.Message {
 	c.t.Helper()
 
+	return c.sendsContent(control.Upload{Kind: kind, Name: name, Content: bytes.NewReader(sample(c.t, name))})
+}
+
+func sample(t *testing.T, name string) []byte {
+	t.Helper()
+
 	content, err := media.Files.ReadFile(name)
 	if err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
 
-	return c.sendsContent(control.Upload{Kind: kind, Name: name, Content: bytes.NewReader(content)})
+	return content
 }
 
 func (c *customer) sendsContent(upload control.Upload) control.Message {
@@ -299,13 +304,4 @@ func mustHave(t *testing.T, text, sample string) {
 		t.Errorf("%s: word error rate %.1f %%, want less than %.0f %%\nsaid  %s\nheard %s",
 			sample, hundred*wrong, hundred*acceptable, said, text)
 	}
-}
-
-// refused gives the status with which the simulator refuses.
-func refused(err error) int {
-	if refusal, ok := errors.AsType[*control.Error](err); ok {
-		return refusal.Status
-	}
-
-	return 0
 }

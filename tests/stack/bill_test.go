@@ -1,0 +1,99 @@
+package stack_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What a person's message costs us: the calls of AWS by the functions that
+// handle it, once they are warm. A change that makes it dearer must change
+// these tables. What AWS calls by itself (triggers, deliveries) is not in them.
+func TestBill(t *testing.T) { //nolint:paralleltest // it counts
+	shop := openShop(t)
+	budi := shop.customer(t, "id")
+
+	// Warm up: secrets and the store's row are remembered for minutes.
+	budi.says("/help")
+	budi.sends("voice", "voice-en.ogg")
+	budi.transcript()
+	settle(t)
+
+	mark := gateway.mark()
+
+	budi.says("/help")
+	settle(t)
+	compareBill(t, "/help", gateway.since(mark), map[string]int{
+		"webhook SQS.SendMessageBatch": 1,
+		"bot DynamoDB.GetItem":         3, // session, user, limit of the store
+		"bot DynamoDB.PutItem":         2, // limit of the store, session
+	})
+
+	mark = gateway.mark()
+
+	budi.sends("voice", "voice-en-2.ogg")
+	budi.transcript()
+	settle(t)
+	compareBill(t, "voice message", gateway.since(mark), map[string]int{
+		"webhook SQS.SendMessageBatch":           1,
+		"bot DynamoDB.GetItem":                   3, // session, user, limit of the store
+		"bot DynamoDB.PutItem":                   2,
+		"bot DynamoDB.TransactWriteItems":        1, // the job and its outbox row
+		"relay SQS.SendMessageBatch":             3, // to download, transcribe, deliver
+		"relay DynamoDB.DeleteItem":              3,
+		"download DynamoDB.GetItem":              3,
+		"download DynamoDB.PutItem":              1,
+		"download DynamoDB.TransactWriteItems":   1,
+		"download S3.PUT":                        1,
+		"transcribe DynamoDB.GetItem":            4,
+		"transcribe DynamoDB.PutItem":            2, // the lease, and the cache
+		"transcribe DynamoDB.TransactWriteItems": 1,
+		"transcribe S3.GET":                      1,
+		"transcribe S3.PUT":                      1,
+		"transcribe S3.DELETE":                   1,
+		"deliver DynamoDB.GetItem":               3,
+		"deliver DynamoDB.PutItem":               2,
+		"deliver S3.GET":                         1,
+	})
+}
+
+// settle waits until no function has called AWS for a moment.
+func settle(t *testing.T) {
+	t.Helper()
+
+	const quiet = 700 * time.Millisecond
+
+	for before := -1; before != gateway.mark(); <-time.After(quiet) {
+		before = gateway.mark()
+	}
+}
+
+func compareBill(t *testing.T, of string, calls []awsCall, want map[string]int) {
+	t.Helper()
+
+	bill := map[string]int{}
+	total := 0
+
+	for _, call := range calls {
+		if slices.Contains([]string{"sweep", "health", "alert"}, call.function) {
+			continue // they come by the clock
+		}
+
+		bill[call.function+" "+call.operation]++
+		total++
+	}
+
+	var table strings.Builder
+	for _, line := range slices.Sorted(maps.Keys(bill)) {
+		fmt.Fprintf(&table, "\n  %3d  %s", bill[line], line)
+	}
+
+	t.Logf("%s: %d calls of AWS%s", of, total, table.String())
+
+	if !maps.Equal(bill, want) {
+		t.Errorf("%s: the bill has changed, want %v", of, want)
+	}
+}

@@ -1,0 +1,166 @@
+package stack_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"github.com/lapak-id/lapak/localstack/stack"
+	"github.com/lapak-id/lapak/localstack/telegram/control"
+)
+
+// Every function answers its sample in events/ as it would on AWS. The samples
+// name a store that is registered and a job that there is not.
+func TestSampleEvents(t *testing.T) {
+	t.Parallel()
+
+	const (
+		done    = `{"batchItemFailures":[]}`
+		refused = `{"batchItemFailures":[{"itemIdentifier":"00000000-0000-0000-0000-000000000001"}]}`
+	)
+
+	for function, want := range map[string]string{
+		"bot": done, "relay": done, "sweep": "null", "health": "null", "alert": "null",
+		"download": refused, "transcribe": refused, "deliver": refused,
+	} {
+		t.Run(function, func(t *testing.T) {
+			t.Parallel()
+
+			if answer := invoke(t, function, event(t, function)); answer != want {
+				t.Errorf("%s answers %s, want %s", function, answer, want)
+			}
+		})
+	}
+
+	t.Run("webhook", func(t *testing.T) {
+		t.Parallel()
+
+		var answer events.APIGatewayV2HTTPResponse
+		if err := json.Unmarshal([]byte(invoke(t, "webhook", event(t, "webhook"))), &answer); err != nil {
+			t.Fatal(err)
+		}
+
+		if answer.StatusCode != 401 || !strings.Contains(answer.Body, "unknown store or wrong secret") {
+			t.Errorf("webhook answers %d %s, want 401", answer.StatusCode, answer.Body)
+		}
+	})
+
+	// relay has passed on a message for a job that there is not: nobody can
+	// handle it, so it must end as a dead letter.
+	expected.add(expected.dead, path.Base(cloud.Outputs["DownloadsQueueUrl"])+"-dead")
+}
+
+// The sample of bot is one update: its person gets one answer, however often
+// it comes.
+func TestSampleUpdateIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+
+	demo := shop{stack.Demo()}
+	budi := demo.visitedBy(t, stack.Demo().Owner)
+	budi.welcomed()
+
+	for range 2 {
+		invoke(t, "bot", event(t, "bot"))
+	}
+
+	budi.wait(control.Condition{Text: "Bantuan"})
+
+	if count := len(budi.showing("Bantuan")); count != 1 {
+		t.Errorf("one update was answered %d times", count)
+	}
+}
+
+// Of a batch, only what failed comes again.
+func TestPartialBatchFailure(t *testing.T) {
+	t.Parallel()
+
+	shop := openShop(t)
+	person := shop.customer(t, "id")
+	person.sends("voice", "voice-en-2.ogg")
+	person.transcript()
+
+	var batch events.SQSEvent
+	if err := json.Unmarshal(event(t, "download"), &batch); err != nil {
+		t.Fatal(err)
+	}
+
+	good := batch.Records[0]
+	good.MessageId = "00000000-0000-0000-0000-000000000002"
+	good.Body = ticket(t, shop)
+	batch.Records = append(batch.Records, good)
+
+	body, err := json.Marshal(batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := `{"batchItemFailures":[{"itemIdentifier":"00000000-0000-0000-0000-000000000001"}]}`
+	if answer := invoke(t, "download", body); answer != want {
+		t.Errorf("download answers %s, want %s", answer, want)
+	}
+}
+
+// ticket gives the body of the message that brought a shop's file to download.
+func ticket(t *testing.T, shop shop) string {
+	t.Helper()
+
+	for _, call := range gateway.since(0) {
+		if call.function != "relay" || !containsAll(call.of, []string{shop.ID, "downloads"}) {
+			continue
+		}
+
+		var sent struct {
+			Entries []struct{ MessageBody string }
+		}
+		if err := json.Unmarshal([]byte(call.of), &sent); err == nil && len(sent.Entries) > 0 {
+			return sent.Entries[0].MessageBody
+		}
+	}
+
+	t.Fatalf("relay has sent no message of %s to download", shop.ID)
+
+	return ""
+}
+
+// event reads a sample.
+func event(t *testing.T, function string) []byte {
+	t.Helper()
+
+	body, err := os.ReadFile(filepath.Join(root, "events", function+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return body
+}
+
+// invoke calls a function directly and gives its answer.
+func invoke(t *testing.T, function string, payload []byte) string {
+	t.Helper()
+
+	answer, err := lambda.NewFromConfig(cloud.AWS()).Invoke(t.Context(), &lambda.InvokeInput{
+		FunctionName: aws.String("lapak-local-" + function), Payload: payload,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if answer.FunctionError != nil {
+		t.Errorf("%s failed: %s: %s", function, *answer.FunctionError, answer.Payload)
+	}
+
+	var compact bytes.Buffer // the emulator writes JSON in a way of its own
+	if err := json.Compact(&compact, answer.Payload); err != nil {
+		t.Errorf("%s answers no JSON: %v: %s", function, err, answer.Payload)
+	}
+
+	return compact.String()
+}
