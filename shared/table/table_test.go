@@ -135,6 +135,14 @@ func TestFailed(t *testing.T) {
 	}
 }
 
+func TestPut(t *testing.T) {
+	t.Parallel()
+
+	fresh, read := table.Row{Body: []byte(`1`)}, table.Row{Version: 3}
+	assert.Equal(t, table.Create(fresh), table.Put(fresh))
+	assert.Equal(t, table.Replace(read), table.Put(read))
+}
+
 func TestChange(t *testing.T) {
 	t.Parallel()
 
