@@ -102,7 +102,7 @@ func TestPhone(t *testing.T) {
 	if *update {
 		p.phone(small)
 
-		if err := os.WriteFile(picture, p.shot("phone-picture"), 0o644); err != nil { //nolint:gosec // everybody may see it
+		if err := os.WriteFile(picture, p.shot("phone-picture"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 

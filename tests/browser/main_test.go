@@ -26,13 +26,9 @@ const (
 // update renews the picture in the README:
 //
 //	go test ./tests/browser -run TestPhone -update
-//
-//nolint:gochecknoglobals // flags are
 var update = flag.Bool("update", false, "renew "+picture)
 
 // What all tests share.
-//
-//nolint:gochecknoglobals // set once, by TestMain, before any test
 var (
 	cloud    *stack.Stack
 	people   *control.Client
@@ -51,7 +47,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 
-		fmt.Println("SKIPPED:", missing)
+		fmt.Fprintln(os.Stdout, "SKIPPED:", missing)
 		os.Exit(0)
 	}
 
@@ -87,7 +83,7 @@ func run(m *testing.M) (int, error) {
 	var err error
 
 	cloud, err = stack.Start(ctx, stack.Options{
-		Sayf: func(format string, args ...any) { fmt.Printf("› "+format+"\n", args...) },
+		Sayf: func(format string, args ...any) { fmt.Fprintf(os.Stdout, "› "+format+"\n", args...) },
 	})
 	if err != nil {
 		return 1, fmt.Errorf("start the local cloud: %w", err)

@@ -37,7 +37,7 @@ func microphone(t *testing.T, name string) string {
 	t.Helper()
 
 	path := filepath.Join(t.TempDir(), "microphone.wav")
-	command := exec.CommandContext(t.Context(), ffmpeg(t), "-nostdin", "-loglevel", "error", //nolint:gosec // our own
+	command := exec.CommandContext(t.Context(), ffmpeg(t), "-nostdin", "-loglevel", "error",
 		"-i", sampleFile(t, name), "-ar", "48000", "-ac", "1", path)
 
 	if output, err := command.CombinedOutput(); err != nil {

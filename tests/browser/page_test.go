@@ -19,7 +19,7 @@ const patience = 2 * time.Minute
 // page is the chat page in a browser.
 type page struct {
 	t   *testing.T
-	ctx context.Context //nolint:containedctx // chromedp keeps the browser in it
+	ctx context.Context
 }
 
 // openBrowser starts a browser whose microphone plays a WAV file over and
@@ -27,7 +27,7 @@ type page struct {
 func openBrowser(t *testing.T, microphone string) *page {
 	t.Helper()
 
-	options := append(chromedp.DefaultExecAllocatorOptions[:], //nolint:gocritic // a copy is meant
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium),
 		chromedp.NoSandbox, // which cannot be had as root, and only our own page is opened
 		chromedp.Flag("disable-background-networking", true),
@@ -88,8 +88,10 @@ func (p *page) text(selector string) string {
 func (p *page) see(text string) string {
 	p.t.Helper()
 
-	found, err := chromedp.Run(p.ctx, chromedp.Poll[string](fmt.Sprintf(
-		`[...document.querySelectorAll(".message:not(.out) [data-testid=message-text]")].map((one) => one.innerText).findLast((text) => text.includes(%q))`, text)))
+	const newest = `[...document.querySelectorAll(".message:not(.out) [data-testid=message-text]")]
+		.map((one) => one.innerText).findLast((text) => text.includes(%q))`
+
+	found, err := chromedp.Run(p.ctx, chromedp.Poll[string](fmt.Sprintf(newest, text)))
 	if err != nil {
 		p.shot("failed-" + filepath.Base(p.t.Name()))
 		p.t.Fatalf("wait until the chat shows %q: %v", text, err)

@@ -12,7 +12,7 @@ import (
 // What a person's message costs us: the calls of AWS by the functions that
 // handle it, once they are warm. A change that makes it dearer must change
 // these tables. What AWS calls by itself (triggers, deliveries) is not in them.
-func TestBill(t *testing.T) { //nolint:paralleltest // it counts
+func TestBill(t *testing.T) {
 	shop := openShop(t)
 	budi := shop.customer(t, "id")
 

@@ -47,7 +47,8 @@ func TestCommandsAnswer(t *testing.T) {
 
 			answer := person.says("apa kabar?")
 			if !strings.Contains(answer.Text, spoken.unknown) || len(answer.Buttons) == 0 {
-				t.Errorf("an unknown text: the bot says %q with buttons %v, want %q and a way on", answer.Text, answer.Buttons, spoken.unknown)
+				t.Errorf("to an unknown text the bot says %q with buttons %v, want %q and a way on",
+					answer.Text, answer.Buttons, spoken.unknown)
 			}
 		})
 	}
@@ -84,9 +85,14 @@ func TestScreensByButton(t *testing.T) {
 	home := person.welcomed()
 
 	for _, step := range []struct{ button, shows string }{
-		{"Transkrip", "Rekam pesan suara"}, {"Kembali", "Atau pilih"},
-		{"Riwayat", "Belum ada transkrip"}, {"Kembali", "Atau pilih"},
-		{"Pengaturan", "Bahasa:"}, {"Bahasa", "Mau pakai bahasa apa"}, {"Kembali", "Bahasa:"}, {"Kembali", "Atau pilih"},
+		{"Transkrip", "Rekam pesan suara"},
+		{"Kembali", "Atau pilih"},
+		{"Riwayat", "Belum ada transkrip"},
+		{"Kembali", "Atau pilih"},
+		{"Pengaturan", "Bahasa:"},
+		{"Bahasa", "Mau pakai bahasa apa"},
+		{"Kembali", "Bahasa:"},
+		{"Kembali", "Atau pilih"},
 		{"Bantuan", "/history"},
 	} {
 		person.taps(home, step.button)
@@ -110,8 +116,6 @@ func TestOldButtonExplains(t *testing.T) {
 }
 
 // injected numbers updates that tests make, far from the simulator's own.
-//
-//nolint:gochecknoglobals // every update has another number
 var injected atomic.Int64
 
 // tapByUpdate has Telegram report a tap on the bot's last message with any

@@ -3,6 +3,7 @@ package stack_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"path"
 	"path/filepath"
@@ -48,7 +49,7 @@ func TestSampleEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if answer.StatusCode != 401 || !strings.Contains(answer.Body, "unknown store or wrong secret") {
+		if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(answer.Body, "unknown store or wrong secret") {
 			t.Errorf("webhook answers %d %s, want 401", answer.StatusCode, answer.Body)
 		}
 	})
@@ -118,7 +119,9 @@ func ticket(t *testing.T, shop shop) string {
 		}
 
 		var sent struct {
-			Entries []struct{ MessageBody string }
+			Entries []struct {
+				MessageBody string `json:"MessageBody"`
+			} `json:"Entries"`
 		}
 		if err := json.Unmarshal([]byte(call.of), &sent); err == nil && len(sent.Entries) > 0 {
 			return sent.Entries[0].MessageBody

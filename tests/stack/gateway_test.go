@@ -92,7 +92,7 @@ func (g *awsGateway) serve(emulator string) error {
 
 func (g *awsGateway) close() error {
 	if g.server == nil {
-		return g.listener.Close() //nolint:wrapcheck // the start has failed already
+		return g.listener.Close()
 	}
 
 	err := g.server.Close()

@@ -19,8 +19,6 @@ import (
 
 // expected counts the messages that tests leave on purpose, by queue: dead
 // letters, and messages of killed workers, which stay invisible for minutes.
-//
-//nolint:gochecknoglobals // tests add to it, TestMain reads it
 var expected = leftovers{dead: map[string]int{}, invisible: map[string]int{}}
 
 type leftovers struct {

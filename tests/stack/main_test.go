@@ -32,8 +32,6 @@ const (
 
 // The local cloud that all tests share, and what stands between its functions
 // and AWS.
-//
-//nolint:gochecknoglobals // set once, by TestMain, before any test
 var (
 	cloud   *stack.Stack
 	people  *control.Client
@@ -54,7 +52,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-func run(m *testing.M) (status int, err error) {
+func run(m *testing.M) (int, error) {
 	if err := flag.Set("test.parallel", atOnce); err != nil {
 		return 1, fmt.Errorf("set how many tests run at once: %w", err)
 	}
@@ -64,35 +62,15 @@ func run(m *testing.M) (status int, err error) {
 		return 1, fmt.Errorf("make a folder for the state: %w", err)
 	}
 
-	defer func() { err = errors.Join(err, os.RemoveAll(state)) }()
-
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
 
-	if gateway, err = startGateway(ctx); err != nil {
-		return 1, err
+	if err := start(ctx, state); err != nil {
+		return 1, errors.Join(err, os.RemoveAll(state))
 	}
 
-	cloud, err = stack.Start(ctx, stack.Options{
-		State:      state,
-		Parameters: map[string]string{"AwsEndpointUrl": gateway.address},
-		Sayf:       func(format string, args ...any) { fmt.Printf("› "+format+"\n", args...) },
-		OnEvent:    journal.add,
-	})
-	if err != nil {
-		return 1, errors.Join(fmt.Errorf("start the local cloud: %w", err), gateway.close())
-	}
-
-	people = control.New(cloud.Telegram)
-
-	if err = gateway.serve(cloud.Endpoint); err == nil {
-		err = cloud.AddDemo(ctx)
-	}
-
-	if err == nil {
-		status = m.Run()
-		err = errors.Join(checkLeftovers(ctx), promises.check(ctx))
-	}
+	status := m.Run()
+	err = errors.Join(checkLeftovers(context.Background()), promises.check(context.Background()))
 
 	if status != 0 || err != nil {
 		journal.print(os.Stdout)
@@ -104,7 +82,38 @@ func run(m *testing.M) (status int, err error) {
 		err = errors.Join(err, fmt.Errorf("the closed local cloud has left processes behind: %v", left))
 	}
 
-	return status, err
+	return status, errors.Join(err, os.RemoveAll(state))
+}
+
+// start starts the local cloud with the gateway between its functions and AWS.
+func start(ctx context.Context, state string) error {
+	var err error
+
+	if gateway, err = startGateway(ctx); err != nil {
+		return err
+	}
+
+	cloud, err = stack.Start(ctx, stack.Options{
+		State:      state,
+		Parameters: map[string]string{"AwsEndpointUrl": gateway.address},
+		Sayf:       func(format string, args ...any) { fmt.Fprintf(os.Stdout, "› "+format+"\n", args...) },
+		OnEvent:    journal.add,
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("start the local cloud: %w", err), gateway.close())
+	}
+
+	people = control.New(cloud.Telegram)
+
+	if err = gateway.serve(cloud.Endpoint); err == nil {
+		err = cloud.AddDemo(ctx)
+	}
+
+	if err != nil {
+		return errors.Join(err, cloud.Close(), gateway.close())
+	}
+
+	return nil
 }
 
 // functionJournal keeps what the functions did.

@@ -29,7 +29,6 @@ type shop struct {
 	stack.Store
 }
 
-//nolint:gochecknoglobals // every shop has another number
 var shopsOpened atomic.Int64
 
 // openShop registers a store by the operator's command line. Its owner is the
@@ -151,8 +150,8 @@ func (c *customer) says(text string) control.Message {
 	return c.wait(control.Condition{})
 }
 
-// taps presses a button and gives the toast.
-func (c *customer) taps(message control.Message, button string) control.Answer {
+// taps presses a button, which the bot must answer.
+func (c *customer) taps(message control.Message, button string) {
 	c.t.Helper()
 
 	answer, err := c.PressText(c.t.Context(), message.ID, button, answerWithin)
@@ -163,15 +162,13 @@ func (c *customer) taps(message control.Message, button string) control.Answer {
 	if !answer.Answered {
 		c.t.Errorf("the tap on %q was not answered", button)
 	}
-
-	return answer
 }
 
-// sends sends a sample of package media.
-func (c *customer) sends(kind, name string) control.Message {
+// sends uploads a sample of package media.
+func (c *customer) sends(kind, name string) {
 	c.t.Helper()
 
-	return c.sendsContent(control.Upload{Kind: kind, Name: name, Content: bytes.NewReader(sample(c.t, name))})
+	c.sendsContent(control.Upload{Kind: kind, Name: name, Content: bytes.NewReader(sample(c.t, name))})
 }
 
 func sample(t *testing.T, name string) []byte {

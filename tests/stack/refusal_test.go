@@ -28,7 +28,9 @@ func TestMediaWithoutSpeech(t *testing.T) {
 			person := shop.customer(t, "id")
 			person.sends("voice", sample.name)
 			progress := person.wait(control.Condition{Button: "Batalkan"})
-			answer := person.wait(control.Condition{MessageID: progress.ID, Edited: true, Text: sample.answer, After: finished(person, progress)})
+			answer := person.wait(control.Condition{
+				MessageID: progress.ID, Edited: true, Text: sample.answer, After: finished(person, progress),
+			})
 
 			t.Logf("%q", answer.Text)
 
@@ -140,7 +142,9 @@ func TestHostileFileName(t *testing.T) {
 
 	person := openShop(t).customer(t, "id")
 
-	for _, name := range []string{"../../etc/passwd.mp3", "<b>rapat</b> & co.mp3", "\u202egpj.mp3", strings.Repeat("panjang ", 40) + ".mp3"} {
+	for _, name := range []string{
+		"../../etc/passwd.mp3", "<b>rapat</b> & co.mp3", "\u202egpj.mp3", strings.Repeat("panjang ", 40) + ".mp3",
+	} {
 		content := bytes.NewReader(sample(t, "voice-en-2.mp3"))
 		person.sendsContent(control.Upload{Kind: "document", Name: name, MIME: "audio/mpeg", Content: content})
 

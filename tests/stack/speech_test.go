@@ -61,7 +61,7 @@ func speech(t *testing.T, method, path string, body []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read below
+	defer response.Body.Close()
 
 	answer, err := io.ReadAll(response.Body)
 	if err != nil || response.StatusCode >= http.StatusBadRequest {

@@ -123,7 +123,7 @@ func post(t *testing.T, store, secret string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read below
+	defer response.Body.Close()
 
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		t.Fatal(err)
@@ -206,7 +206,7 @@ func operateWith(t *testing.T, secret string, args ...string) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
-	command := exec.CommandContext(ctx, filepath.Join(root, ".build", "programs", "ctl"), args...) //nolint:gosec // our own
+	command := exec.CommandContext(ctx, filepath.Join(root, ".build", "programs", "ctl"), args...)
 	command.Env = append(cloud.Environment(), "PATH="+os.Getenv("PATH"), secret)
 
 	if text, err := command.CombinedOutput(); err != nil {

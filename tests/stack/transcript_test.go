@@ -13,7 +13,7 @@ import (
 
 // The main job: a voice message in, its transcript out, as one living message.
 // It runs alone, because it measures and counts.
-func TestVoiceMessageBecomesTranscript(t *testing.T) { //nolint:paralleltest // it measures and counts
+func TestVoiceMessageBecomesTranscript(t *testing.T) {
 	shop := openShop(t)
 	budi := shop.customer(t, "id")
 

@@ -13,7 +13,7 @@ import (
 
 // A provider that stumbles is asked again, and the person notices nothing but
 // the time. The recogniser is shared, so that this runs alone.
-func TestProviderStumbles(t *testing.T) { //nolint:paralleltest // faults of the provider hit whoever comes first
+func TestProviderStumbles(t *testing.T) {
 	budi := openShop(t).customer(t, "id")
 	before := heard(t).Started
 
@@ -28,7 +28,7 @@ func TestProviderStumbles(t *testing.T) { //nolint:paralleltest // faults of the
 
 // A provider that is down makes one apology, whose reference finds the reason
 // in the logs, and a button that tries again.
-func TestProviderIsDown(t *testing.T) { //nolint:paralleltest // as above
+func TestProviderIsDown(t *testing.T) {
 	budi := openShop(t).customer(t, "id")
 
 	spoil(t, speechFault{Kind: "status", Status: http.StatusInternalServerError}, speechFault{Kind: "cut"}, speechFault{Kind: "drop"})
@@ -101,7 +101,7 @@ func TestTelegramStumbles(t *testing.T) {
 			mustHave(t, words(sari.transcript()), "voice-en-2.ogg")
 			t.Logf("the transcript came after %s", time.Since(began).Round(time.Second))
 
-			promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "Telegram "+trouble.name) })
+			promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "Telegram "+trouble.name, 0) })
 
 			left, err := people.State(t.Context())
 			if err != nil {
