@@ -228,6 +228,18 @@ func (c *Catalog) Caption(job transcript.Job, _ transcript.Format) message.Text 
 	return message.Text{HTML: words.html("job.caption", errs.Args{"Title": title(words, job)})}
 }
 
+// Unsent tells that a transcript could not be sent as a file, with what finds
+// the log line.
+func (c *Catalog) Unsent(job transcript.Job, reference string) message.Text {
+	words := c.In(job.Language)
+
+	return message.Text{
+		HTML: words.html("job.unsent", errs.Args{"Title": title(words, job)}) +
+			"\n" + words.html("job.reference", errs.Args{"Reference": reference}),
+		Buttons: [][]message.Button{{{Text: words.plain("button.retry", nil), Data: tapShow + job.ID}}},
+	}
+}
+
 // Gone tells that a transcript is not kept any more.
 func (c *Catalog) Gone(job transcript.Job) message.Text {
 	words := c.In(job.Language)

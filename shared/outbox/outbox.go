@@ -44,12 +44,25 @@ type Entry struct {
 // Op gives the operation that records the entry; it belongs into the Write
 // that makes the change.
 func Op(entry Entry) (table.Op, error) {
+	if err := queue.Validate([]queue.Message{entry.message()}, false); err != nil {
+		return table.Op{}, errs.Context(err, "record outbox row %s for %s: it could never be sent", entry.ID, entry.Queue)
+	}
+
 	body, err := table.Encode(entry)
 	if err != nil {
 		return table.Op{}, err
 	}
 
 	return table.Create(table.Row{Key: partition(shardOf(entry.ID)).Key(rowKind, entry.ID), Body: body}), nil
+}
+
+// message is what becomes of the entry.
+func (e Entry) message() queue.Message {
+	return queue.Message{
+		Body:  e.Body,
+		Attrs: queue.Attrs{queue.AttrStore: e.Store, queue.AttrCause: e.ID},
+		Trace: e.Trace,
+	}
 }
 
 func shardOf(id string) int {
@@ -88,12 +101,7 @@ func (r *Relay) Forward(ctx context.Context, row table.Row) error {
 		return errs.New(errs.Internal, "forward outbox row %s: no queue %q is configured", entry.ID, entry.Queue)
 	}
 
-	message := queue.Message{
-		Body:  entry.Body,
-		Attrs: queue.Attrs{queue.AttrStore: entry.Store, queue.AttrCause: entry.ID},
-		Trace: entry.Trace,
-	}
-	if err := sender.Send(ctx, message); err != nil {
+	if err := sender.Send(ctx, entry.message()); err != nil {
 		return errs.Context(err, "forward outbox row %s to %s", entry.ID, entry.Queue)
 	}
 

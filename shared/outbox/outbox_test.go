@@ -246,16 +246,13 @@ func TestPoisonDoesNotBlockTheOthers(t *testing.T) {
 	for at := range 80 {
 		entry := o.entry(strconv.Itoa(at))
 
-		switch at % 4 {
-		case 1:
+		if at%4 == 1 {
 			entry.Queue = "nowhere"
-		case 2:
-			entry.Body = json.RawMessage("\"\ufffe\"") // no queue takes it
 		}
 
 		row := o.record(t, entry)
 
-		if at%4 == 3 {
+		if at%4 > 1 {
 			row.Body = []byte(`"broken"`)
 			require.NoError(t, o.state.Write(t.Context(), table.Replace(row)))
 		}
@@ -267,6 +264,24 @@ func TestPoisonDoesNotBlockTheOthers(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, 60, strings.Count(err.Error(), "sweep platform#outbox#"), "each with its key")
 	assert.Len(t, o.state.All(), 60)
+}
+
+// What no queue takes is refused before it is recorded: a row of it could
+// never leave the outbox.
+func TestOpRefusesWhatCannotBeSent(t *testing.T) {
+	t.Parallel()
+
+	for name, spoil := range map[string]func(*outbox.Entry){
+		"body":  func(e *outbox.Entry) { e.Body = json.RawMessage("\"\ufffe\"") },
+		"empty": func(e *outbox.Entry) { e.Body = nil },
+		"store": func(e *outbox.Entry) { e.Store = "" },
+	} {
+		entry := newOffice(fault.None{}).entry("1")
+		spoil(&entry)
+
+		_, err := outbox.Op(entry)
+		assert.Equal(t, errs.Invalid, errs.CodeOf(err), name)
+	}
 }
 
 func TestSweepOfATableThatIsDown(t *testing.T) {

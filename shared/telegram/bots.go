@@ -36,11 +36,11 @@ func NewBots(vault secret.Vault, apiURL string) *Bots {
 }
 
 // Client gives the client of a store's bot. A token that was rotated counts as
-// soon as the vault gives it. NotFound where the store has no token.
+// soon as the vault gives it. Internal where the store has no token, or its token may not be read.
 func (b *Bots) Client(ctx context.Context, of string) (*Client, error) {
 	token, err := b.vault.Get(ctx, store.TokenName(of))
 	if err != nil {
-		return nil, errs.Context(err, "find the bot of store %s (was it added by infra/ctl store add?)", of)
+		return nil, errs.Wrap(err, vaultCode(err), "find the bot of store %s (was it added by infra/ctl store add?)", of)
 	}
 
 	b.mu.Lock()
@@ -58,6 +58,17 @@ func (b *Bots) Client(ctx context.Context, of string) (*Client, error) {
 	b.clients[of] = known{token: token.Current, client: client}
 
 	return client, nil
+}
+
+// vaultCode judges a vault that does not give a token. That it has none, or may
+// not be read, is the operator's trouble: passed on as it is, it would say that
+// a message is gone or that a person has blocked the bot.
+func vaultCode(err error) errs.Code {
+	if code := errs.CodeOf(err); code == errs.Unavailable || code == errs.Limited {
+		return code
+	}
+
+	return errs.Internal
 }
 
 // Send says something new and gives the message's number.

@@ -613,7 +613,7 @@ func TestBotsSpeakForTheirStoreWithItsToken(t *testing.T) {
 	}
 
 	for _, err := range all() {
-		require.Equal(t, errs.NotFound, errs.CodeOf(err), "a store without a token")
+		require.Equal(t, errs.Internal, errs.CodeOf(err), "a store without a token: no message is gone for that")
 		require.ErrorContains(t, err, demo)
 	}
 

@@ -1,6 +1,7 @@
 package transcript
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/metric"
@@ -178,8 +180,13 @@ func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delive
 		return err
 	}
 
-	if err := d.sendWish(ctx, job, wish); err != nil {
+	err = d.sendWish(ctx, job, wish)
+	if err != nil && triesAgain(Waiting, err, delivery.Attempt) {
 		return err
+	}
+
+	if err != nil {
+		return d.giveUp(ctx, job, wish, delivery, err)
 	}
 
 	if err := d.scratch.Write(ctx, table.Create(done)); err != nil && !errs.Is(err, errs.Conflict) {
@@ -192,12 +199,26 @@ func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delive
 	return nil
 }
 
+// giveUp tells the person that a file cannot be sent, who has been waiting for
+// it since the tap.
+func (d *Deliverer) giveUp(ctx context.Context, job Job, wish export, delivery queue.Delivery, cause error) error {
+	reference := id.Reference(job.Store, delivery.Attrs[queue.AttrCause])
+	slog.ErrorContext(logging.With(ctx, logging.Ref, reference), "file not sent", "format", wish.Format, "error", cause)
+
+	job.Language = cmp.Or(wish.Language, job.Language)
+
+	_, err := d.messenger.Send(ctx, message.Address{Store: job.Store, Chat: job.Chat}, d.texts.Unsent(job, reference))
+	if err != nil && !errs.Is(err, errs.Unauthorized) {
+		return fmt.Errorf("tell that job %s could not be sent: %w", job.ID, err)
+	}
+
+	return nil
+}
+
 func (d *Deliverer) sendWish(ctx context.Context, job Job, wish export) error {
 	to := message.Address{Store: job.Store, Chat: job.Chat}
 
-	if wish.Language != "" {
-		job.Language = wish.Language
-	}
+	job.Language = cmp.Or(wish.Language, job.Language)
 
 	result, err := load(ctx, d.bucket, job.Result.Blob)
 	gone := errs.Is(err, errs.NotFound)

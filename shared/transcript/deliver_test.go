@@ -275,8 +275,8 @@ func TestExportToAPersonWhoHasBlockedTheBot(t *testing.T) {
 	assert.Empty(t, w.messenger.files)
 }
 
-// Where the bucket refuses, the person has not blocked anything: the message
-// must come again, or end where an alarm watches.
+// Where the bucket refuses, the person has not blocked anything: they are told,
+// with a reference, and the next tap may work.
 func TestExportThatTheBucketRefuses(t *testing.T) {
 	t.Parallel()
 
@@ -284,12 +284,38 @@ func TestExportThatTheBucketRefuses(t *testing.T) {
 	job := w.start(t)
 	w.run(t)
 	require.NoError(t, w.ask(job.ID, transcript.Text, "11"))
-	delivery := w.take(t, queue.Deliveries)
 
 	refusing := transcript.NewDeliverer(w.jobs, refused{w.bucket}, w.scratch, w.clock, w.messenger, texts{}, nil)
-	requireCode(t, errs.Unauthorized, refusing.Handle(w.ctx, delivery))
-	require.NoError(t, w.deliverer.Handle(w.ctx, at(delivery, 2)))
+	require.NoError(t, refusing.Handle(w.ctx, w.take(t, queue.Deliveries)))
+	assert.Equal(t, 1, w.messenger.count("unsent "))
+	assert.Empty(t, w.messenger.files)
+
+	require.NoError(t, w.ask(job.ID, transcript.Text, "12"))
+	require.NoError(t, w.deliverer.Handle(w.ctx, w.take(t, queue.Deliveries)))
 	assert.Len(t, w.messenger.files, 1)
+}
+
+// A file that fails at each try is answered at the last one.
+func TestExportThatFailsForGoodIsTold(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	job := w.start(t)
+	w.run(t)
+	require.NoError(t, w.ask(job.ID, transcript.Text, "11"))
+	delivery := w.take(t, queue.Deliveries)
+	w.messenger.fail = func(call string) error {
+		if call == "document" {
+			return errs.New(errs.Unavailable, "502")
+		}
+
+		return nil
+	}
+
+	requireCode(t, errs.Unavailable, w.deliverer.Handle(w.ctx, delivery))
+	assert.Zero(t, w.messenger.count("unsent "), "it may still come")
+	require.NoError(t, w.deliverer.Handle(w.ctx, at(delivery, transcript.MaxAttempts)))
+	assert.Equal(t, 1, w.messenger.count("unsent "))
 }
 
 func TestExportWhileTablesAreDown(t *testing.T) {

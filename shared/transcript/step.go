@@ -53,6 +53,7 @@ type Texts interface {
 	Cancelled(job Job) message.Text
 	Caption(job Job, format Format) message.Text
 	Gone(job Job) message.Text
+	Unsent(job Job, reference string) message.Text
 }
 
 // step is what the workers have in common.

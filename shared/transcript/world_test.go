@@ -469,6 +469,10 @@ func (texts) Failure(job transcript.Job) message.Text {
 
 func (texts) Cancelled(transcript.Job) message.Text { return message.Text{HTML: "cancelled"} }
 
+func (texts) Unsent(_ transcript.Job, reference string) message.Text {
+	return message.Text{HTML: "unsent " + reference}
+}
+
 func (texts) Caption(_ transcript.Job, format transcript.Format) message.Text {
 	return message.Text{HTML: "caption " + string(format)}
 }
