@@ -34,7 +34,7 @@ else
 RACE :=
 endif
 
-UNITS = ./shared/... ./functions/... ./infra/... ./localstack/...
+UNITS = ./shared/... ./functions/... ./infra/... ./localstack/... ./tests/media/...
 
 ##@ Use
 

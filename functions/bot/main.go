@@ -5,6 +5,7 @@ import (
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/trace"
@@ -43,6 +44,6 @@ func main() {
 			Metrics:     base.Metrics,
 		})
 
-		return worker.Consume(worker.Queue(base, settings.Queue, true), true, bot.Deliver), nil
+		return lambda.Handler(worker.Queue(base, settings.Queue, true), true, bot.Deliver), nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -38,6 +39,6 @@ func main() {
 			telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram), texts, base.Metrics,
 		)
 
-		return worker.Consume(worker.Queue(base, settings.Queue, false), false, deliverer.Handle), nil
+		return lambda.Handler(worker.Queue(base, settings.Queue, false), false, deliverer.Handle), nil
 	})
 }

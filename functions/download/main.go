@@ -5,6 +5,7 @@ import (
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -40,6 +41,6 @@ func main() {
 			bots, texts, base.Metrics,
 		)
 
-		return worker.Consume(worker.Queue(base, settings.Queue, false), false, downloader.Handle), nil
+		return lambda.Handler(worker.Queue(base, settings.Queue, false), false, downloader.Handle), nil
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/ffmpeg"
 	"github.com/lapak-id/lapak/shared/groq"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -47,6 +48,6 @@ func main() {
 			telegram.NewBots(vault, settings.Telegram), texts, base.Metrics,
 		)
 
-		return worker.Consume(worker.Queue(base, settings.Queue, false), false, transcriber.Handle), nil
+		return lambda.Handler(worker.Queue(base, settings.Queue, false), false, transcriber.Handle), nil
 	})
 }

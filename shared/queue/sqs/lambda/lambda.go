@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"time"
@@ -13,30 +14,75 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/queue"
 )
 
+const (
+	firstWait   = 2 * time.Second
+	longestWait = 5 * time.Minute
+)
+
 // Handler gives the function to start: it hands each message of a batch to
-// handle, logs those that failed and puts them back. ordered says whether the
-// queue is FIFO.
+// handle; ordered says whether own, the queue they come from, is FIFO. What fails goes back
+// to its queue and comes again after a wait that doubles with each attempt,
+// not only when the visibility timeout is over: that one is made for a process
+// that dies, and a person waits meanwhile.
 func Handler(
-	ordered bool, handle queue.Handler, log *slog.Logger,
+	own queue.Receiver, ordered bool, handle queue.Handler,
 ) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 		batch := Deliveries(event)
-		failed := queue.Process(ctx, batch, ordered, handle)
+		failed := queue.Process(ctx, batch, ordered, func(ctx context.Context, delivery queue.Delivery) error {
+			return handle(identified(ctx, delivery), delivery)
+		})
 
 		for _, delivery := range batch {
-			if err := failed[delivery.ID]; err != nil {
-				log.ErrorContext(ctx, "message goes back to its queue",
-					"message", delivery.ID, "attempt", delivery.Attempt,
-					"store", delivery.Attrs[queue.AttrStore], "cause", delivery.Attrs[queue.AttrCause],
-					"code", string(errs.CodeOf(err)), "error", err.Error())
+			if err, ok := failed[delivery.ID]; ok {
+				putBack(identified(ctx, delivery), own, delivery, err)
 			}
 		}
 
 		return Respond(failed), nil
 	}
+}
+
+// identified gives log lines the ids of a delivery, and what follows from it
+// its trace.
+func identified(ctx context.Context, delivery queue.Delivery) context.Context {
+	if delivery.Trace != "" {
+		ctx = queue.WithTrace(ctx, delivery.Trace)
+	}
+
+	return logging.With(ctx, logging.Store, delivery.Attrs[queue.AttrStore], logging.Cause, delivery.Attrs[queue.AttrCause])
+}
+
+func putBack(ctx context.Context, own queue.Receiver, delivery queue.Delivery, cause error) {
+	wait := Backoff(delivery.Attempt, errs.RetryAfter(cause))
+	slog.WarnContext(ctx, "message goes back to its queue", "attempt", delivery.Attempt, "wait_ms", wait.Milliseconds(),
+		"code", errs.CodeOf(cause), "error", cause)
+
+	// Time may be up for the work; there is a second left for this.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+
+	if err := own.Extend(ctx, delivery, wait); err != nil {
+		slog.WarnContext(ctx, "message waits for its visibility timeout instead", "error", err)
+	}
+}
+
+// Backoff gives how long a message waits after its attempt, counted from 1:
+// what the outside asked for, or 2 s, 4 s, 8 s … up to 5 min, of which up to
+// half is left to chance so that what failed together does not come together.
+func Backoff(attempt int, asked time.Duration) time.Duration {
+	wait := firstWait
+	for range attempt - 1 {
+		wait = min(2*wait, longestWait)
+	}
+
+	wait -= time.Duration(rand.Int64N(int64(wait / 2))) //nolint:gosec // not a secret
+
+	return min(max(wait, asked).Round(time.Second), queue.MaxVisibility)
 }
 
 // Deliveries gives the messages of an event in their order. One without a

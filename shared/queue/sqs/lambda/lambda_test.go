@@ -1,10 +1,8 @@
 package lambda_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -50,6 +48,20 @@ func TestDeliveries(t *testing.T) {
 	}, batch[1])
 }
 
+// own is the queue that messages are put back to.
+type own struct {
+	queue.Receiver
+
+	waits map[string]time.Duration
+	err   error
+}
+
+func (o *own) Extend(_ context.Context, delivery queue.Delivery, wait time.Duration) error {
+	o.waits[delivery.ID] = wait
+
+	return o.err
+}
+
 func TestHandler(t *testing.T) {
 	t.Parallel()
 
@@ -57,15 +69,16 @@ func TestHandler(t *testing.T) {
 		false: `{"batchItemFailures":[{"itemIdentifier":"1"}]}`,
 		true:  `{"batchItemFailures":[{"itemIdentifier":"1"},{"itemIdentifier":"2"}]}`,
 	} {
-		var logged bytes.Buffer
+		from := &own{waits: map[string]time.Duration{}, err: errs.New(errs.Unavailable, "SQS is down: it waits longer")}
+		handle := lambda.Handler(from, ordered, func(ctx context.Context, delivery queue.Delivery) error {
+			assert.Equal(t, delivery.Trace, queue.TraceOf(ctx))
 
-		handle := lambda.Handler(ordered, func(_ context.Context, delivery queue.Delivery) error {
 			if delivery.ID == "1" {
-				return errs.New(errs.Limited, "the provider is busy")
+				return errs.New(errs.Limited, "the provider is busy").After(time.Minute)
 			}
 
 			return nil
-		}, slog.New(slog.NewJSONHandler(&logged, nil)))
+		})
 
 		response, err := handle(t.Context(), event(t, sample))
 		require.NoError(t, err)
@@ -73,9 +86,25 @@ func TestHandler(t *testing.T) {
 		answer, err := json.Marshal(response)
 		require.NoError(t, err)
 		assert.JSONEq(t, want, string(answer))
-		assert.Contains(t, logged.String(), `"message":"1","attempt":2,"store":"demo","cause":"42","code":"limited"`)
-		assert.Contains(t, logged.String(), "the provider is busy")
+		assert.Len(t, from.waits, len(response.BatchItemFailures), "what failed comes again before the visibility timeout")
+		assert.Equal(t, time.Minute, from.waits["1"], "as the provider asked")
 	}
+}
+
+func TestBackoff(t *testing.T) {
+	t.Parallel()
+
+	for attempt, most := range map[int]time.Duration{
+		1: 2 * time.Second, 2: 4 * time.Second, 5: 32 * time.Second, 9: 5 * time.Minute, 1000: 5 * time.Minute,
+	} {
+		for range 100 {
+			wait := lambda.Backoff(attempt, 0)
+			assert.GreaterOrEqual(t, wait, most/2, attempt)
+			assert.LessOrEqual(t, wait, most, attempt)
+		}
+	}
+
+	assert.Equal(t, queue.MaxVisibility, lambda.Backoff(1, 100*time.Hour), "SQS takes no more")
 }
 
 func TestNothingFailed(t *testing.T) {
