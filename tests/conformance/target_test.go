@@ -17,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lapak-id/lapak/shared/awshttp"
 )
 
 // The targets that adapters are held to the suites on.
@@ -117,7 +119,7 @@ func (r *runs) start(name string) (target, error) {
 	prefix := "lapak-conformance-" + strings.ToLower(rand.Text()[:8])
 
 	if name == realAWS {
-		loaded, err := config.LoadDefaultConfig(ctx)
+		loaded, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
 
 		return target{name: name, config: loaded, prefix: prefix}, err
 	}
@@ -139,6 +141,7 @@ func (r *runs) start(name string) (target, error) {
 		config: aws.Config{
 			Region:       "ap-southeast-3",
 			BaseEndpoint: aws.String(endpoint),
+			HTTPClient:   awshttp.New(),
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 		},
 	}, err
