@@ -125,9 +125,14 @@ func kindName(words Words, kind transcript.Kind) string {
 func (c *Catalog) Result(job transcript.Job, result transcript.Transcript) message.Text {
 	words := c.In(job.Language)
 	text := strings.TrimSpace(result.Text)
-	head := joined(words.duration(result.Duration), spoken(words, result.Language),
+	language := spoken(words, result.Language)
+
+	if text == "" {
+		language = "" // nothing was said in it
+	}
+
+	head := "📝 <b>" + escape(title(words, job)) + "</b> · " + joined(words.duration(result.Duration), language,
 		words.counted("format.words", len(strings.Fields(text))))
-	head = "📝 <b>" + escape(title(words, job)) + "</b> · " + head
 
 	if text == "" {
 		return message.Text{HTML: head + "\n\n" + words.html("job.silent", nil)}
