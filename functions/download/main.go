@@ -7,7 +7,6 @@ import (
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
-	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -22,11 +21,7 @@ type settings struct {
 }
 
 func main() {
-	boot.Run(func(base boot.Base, settings settings) (any, error) {
-		if err := trace.Start(&base.AWS); err != nil {
-			return nil, err
-		}
-
+	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		texts, err := chat.NewCatalog()
 		if err != nil {
 			return nil, err

@@ -9,7 +9,6 @@ import (
 	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
-	"github.com/lapak-id/lapak/shared/trace"
 )
 
 type settings struct {
@@ -23,11 +22,7 @@ type settings struct {
 }
 
 func main() {
-	boot.Run(func(base boot.Base, settings settings) (any, error) {
-		if err := trace.Start(&base.AWS); err != nil {
-			return nil, err
-		}
-
+	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		state := worker.State(base, settings.State)
 		queues := []string{
 			settings.Updates, settings.Queues.Downloads, settings.Queues.Transcriptions, settings.Queues.Deliveries,

@@ -11,7 +11,6 @@ import (
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/table/dynamo/stream"
-	"github.com/lapak-id/lapak/shared/trace"
 )
 
 type settings struct {
@@ -20,11 +19,7 @@ type settings struct {
 }
 
 func main() {
-	boot.Run(func(base boot.Base, settings settings) (any, error) {
-		if err := trace.Start(&base.AWS); err != nil {
-			return nil, err
-		}
-
+	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		relay := outbox.NewRelay(worker.State(base, settings.State), settings.Queues.Senders(base), base.Clock)
 
 		return func(ctx context.Context, event events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {

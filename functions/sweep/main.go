@@ -11,7 +11,6 @@ import (
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/store"
-	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -21,11 +20,7 @@ type settings struct {
 }
 
 func main() {
-	boot.Run(func(base boot.Base, settings settings) (any, error) {
-		if err := trace.Start(&base.AWS); err != nil {
-			return nil, err
-		}
-
+	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		state := worker.State(base, settings.State)
 		relay := outbox.NewRelay(state, settings.Queues.Senders(base), base.Clock)
 		jobs := transcript.NewService(state, base.Clock)

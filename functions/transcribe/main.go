@@ -11,7 +11,6 @@ import (
 	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
-	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -28,11 +27,7 @@ type settings struct {
 }
 
 func main() {
-	boot.Run(func(base boot.Base, settings settings) (any, error) {
-		if err := trace.Start(&base.AWS); err != nil {
-			return nil, err
-		}
-
+	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		texts, err := chat.NewCatalog()
 		if err != nil {
 			return nil, err

@@ -24,7 +24,19 @@ import (
 	"github.com/lapak-id/lapak/shared/table/dynamo"
 	"github.com/lapak-id/lapak/shared/topic"
 	"github.com/lapak-id/lapak/shared/topic/sns"
+	"github.com/lapak-id/lapak/shared/trace"
 )
+
+// Run starts a worker as boot.Run starts any function, with traces.
+func Run[S any](build func(base boot.Base, settings S) (any, error)) {
+	boot.Run(func(base boot.Base, settings S) (any, error) {
+		if err := trace.Start(&base.AWS); err != nil {
+			return nil, err
+		}
+
+		return build(base, settings)
+	})
+}
 
 // indexName is the index of the state table, as template.yaml calls it.
 const indexName = "index1"
