@@ -65,7 +65,7 @@ test: lint unit conformance sim stack browser contract cover ## Everything that 
 
 .PHONY: unit
 unit: tools race-notice ## Unit tests, with the race detector
-	$(GO) test $(RACE) $(UNITS)
+	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" $(GO) test $(RACE) $(UNITS)
 	$(TOOLS)/speech/bin/python -m unittest discover -s localstack/speech
 
 .PHONY: conformance

@@ -18,6 +18,7 @@ import (
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/caarlos0/env/v11"
 
+	"github.com/lapak-id/lapak/shared/awshttp"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/queue/sqs"
@@ -61,6 +62,8 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 	if err != nil {
 		return nil, fmt.Errorf("load the AWS configuration: %w", err)
 	}
+
+	cfg.HTTPClient = awshttp.Mend(cfg.HTTPClient)
 
 	found, err := env.ParseAs[settings]()
 	if err != nil {

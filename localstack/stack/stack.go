@@ -24,6 +24,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lapak-id/lapak/shared/awshttp"
 )
 
 const (
@@ -338,7 +340,7 @@ func (s *Stack) AWS() aws.Config {
 		Region:       region,
 		BaseEndpoint: aws.String(s.Endpoint),
 		Credentials:  credentials.NewStaticCredentialsProvider(accessKey, accessKey, ""),
-		HTTPClient:   s.http,
+		HTTPClient:   awshttp.Mend(s.http),
 	}
 }
 

@@ -22,7 +22,11 @@ import (
 type Client struct{ sdk aws.HTTPClient }
 
 // New makes a client with the SDK's settings.
-func New() Client { return Client{sdk: awstransport.NewBuildableClient()} }
+func New() Client { return Mend(awstransport.NewBuildableClient()) }
+
+// Mend makes a client of one of the SDK's, such as a loaded configuration has:
+// that one knows the proxies and certificates of the environment.
+func Mend(sdk aws.HTTPClient) Client { return Client{sdk: sdk} }
 
 // Do sends a request.
 func (c Client) Do(request *http.Request) (*http.Response, error) {

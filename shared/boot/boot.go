@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/caarlos0/env/v11"
 
+	"github.com/lapak-id/lapak/shared/awshttp"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/logging"
@@ -121,6 +122,7 @@ func newBase(ctx context.Context) (Base, error) {
 		return base, errs.Wrap(err, errs.Internal, "load the AWS configuration")
 	}
 
+	base.AWS.HTTPClient = awshttp.Mend(base.AWS.HTTPClient)
 	base.Clock = clock.System{}
 	base.Metrics = metric.New(os.Stdout, base.Clock)
 
