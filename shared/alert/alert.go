@@ -29,6 +29,14 @@ type Alert struct {
 	Detail    string    `json:"detail"`          // how bad, and what to do
 	At        time.Time `json:"at"`
 	Recovered bool      `json:"recovered"`
+	Keys      Keys      `json:"keys,omitzero"` // the same in words of the catalogs, where they have them
+}
+
+// Keys name the catalog texts that tell an alert in its owner's language.
+type Keys struct {
+	Title  string    `json:"title"`
+	Detail string    `json:"detail"`
+	Args   errs.Args `json:"args,omitempty"`
 }
 
 // Note puts an alert into the form in which it is published.

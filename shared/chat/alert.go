@@ -18,9 +18,9 @@ const maxDetailUnits = 2000
 // Firing tells an owner of a trouble that was reported count times.
 func (c *Catalog) Firing(of store.Store, reported alert.Alert, since time.Time, count int) message.Text {
 	words := c.In(of.Language)
-	detail, _ := fit(strings.TrimSpace(reported.Detail), maxDetailUnits)
+	title, detail := told(words, reported)
 	text := words.html("alert.firing", errs.Args{
-		"Store": of.Name, "Title": reported.Title, "Since": words.moment(since, of.TimeZone), "Detail": detail,
+		"Store": of.Name, "Title": title, "Since": words.moment(since, of.TimeZone), "Detail": detail,
 	})
 
 	if count > 1 {
@@ -30,9 +30,29 @@ func (c *Catalog) Firing(of store.Store, reported alert.Alert, since time.Time, 
 	return message.Text{HTML: text}
 }
 
+// told gives an alert in the words of a language where the catalogs have it,
+// else as its operators read it: CloudWatch's alarms, for example.
+func told(words Words, reported alert.Alert) (string, string) {
+	title, detail := reported.Title, reported.Detail
+
+	if keys := reported.Keys; keys.Title != "" {
+		title = words.plain(keys.Title, keys.Args)
+	}
+
+	if keys := reported.Keys; keys.Detail != "" {
+		detail = words.plain(keys.Detail, keys.Args)
+	}
+
+	detail, _ = fit(strings.TrimSpace(detail), maxDetailUnits)
+
+	return title, detail
+}
+
 // Recovered tells an owner that a trouble is over.
 func (c *Catalog) Recovered(of store.Store, reported alert.Alert, since time.Time) message.Text {
 	words := c.In(of.Language)
+
+	title, _ := told(words, reported)
 
 	took := words.duration(reported.At.Sub(since))
 	if reported.At.Sub(since) < time.Minute {
@@ -40,6 +60,6 @@ func (c *Catalog) Recovered(of store.Store, reported alert.Alert, since time.Tim
 	}
 
 	return message.Text{HTML: words.html("alert.recovered", errs.Args{
-		"Store": of.Name, "Title": reported.Title, "Took": took,
+		"Store": of.Name, "Title": title, "Took": took,
 	})}
 }

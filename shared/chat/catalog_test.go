@@ -166,7 +166,7 @@ func TestEveryTextIsUsedAndEveryUsedTextIsThere(t *testing.T) {
 		}
 	})
 	literals(t, "..", func(text, call string) { // what other packages tell people
-		if strings.HasPrefix(text, "error.") && isKey.MatchString(text) {
+		if (strings.HasPrefix(text, "error.") || strings.HasPrefix(text, "trouble.")) && isKey.MatchString(text) {
 			require.Contains(t, known, text, "%s asks for a text that is not there", call)
 
 			used[text] = true
@@ -404,6 +404,12 @@ func TestOwnersAreToldOfTrouble(t *testing.T) {
 	require.Contains(t, firing.HTML, "14.02")
 	require.Contains(t, firing.HTML, "3 &amp; more")
 	require.Contains(t, firing.HTML, "3×")
+
+	trouble.Keys = alert.Keys{Title: "trouble.dead_title", Detail: "trouble.dead", Args: errs.Args{"Queue": "updates", "Count": 2.0}}
+	inWords := catalog.Firing(of, trouble, since, 1)
+	rules.check(message.Address{Store: demo, Chat: owner}, inWords)
+	require.Contains(t, inWords.HTML, "Pesan gagal di antrean updates")
+	require.Contains(t, inWords.HTML, "2 pesan tidak bisa diproses")
 
 	recovered := catalog.Recovered(of, trouble, since)
 	rules.check(message.Address{Store: demo, Chat: owner}, recovered)

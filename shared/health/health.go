@@ -67,7 +67,8 @@ type finding struct {
 	store   string
 	key     string
 	title   string
-	trouble string
+	trouble string     // for operators
+	words   alert.Keys // for the owner
 }
 
 // Check looks at every store and queue and publishes an alert where something
@@ -119,32 +120,44 @@ func (c *Checker) Check(ctx context.Context) error {
 }
 
 func deadLetters(name string, depth int) finding {
-	found := finding{key: "dead-letters-" + name, title: "Dead letters in " + name}
+	found := finding{
+		key: "dead-letters-" + name, title: "Dead letters in " + name,
+		words: alert.Keys{Title: "trouble.dead_title", Args: errs.Args{"Queue": name, "Count": depth}},
+	}
+
 	if depth > 0 {
 		found.trouble = strconv.Itoa(depth) + " messages could not be handled. They are kept for 14 days. " +
 			"Find the cause in the logs, then bring them back: ctl redrive " + name
+		found.words.Detail = "trouble.dead"
 	}
 
 	return found
 }
 
 func (c *Checker) webhook(ctx context.Context, of string) finding {
-	found := finding{store: of, key: "webhook", title: "Webhook"}
+	found := finding{store: of, key: "webhook", title: "Webhook", words: alert.Keys{Title: "trouble.webhook_title"}}
 
 	hook, err := c.Bots.Webhook(ctx, of)
 
 	switch {
 	case errs.Is(err, errs.Unauthorized):
 		found.trouble = "Telegram refuses the bot token. Was it revoked? Set the new one with: ctl store add"
+		found.words.Detail = "trouble.refused"
 	case err != nil:
 		found.trouble = "Telegram does not answer: " + err.Error()
+		found.words.Detail = "trouble.silent"
 	case hook.URL == "":
 		found.trouble = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
+		found.words.Detail = "trouble.unset"
 	case hook.Pending > tooManyPending:
 		found.trouble = strconv.Itoa(hook.Pending) + " updates wait at Telegram. Last error: " + hook.LastError
+		found.words.Detail = "trouble.waiting"
 	case c.Clock.Now().Sub(hook.FailedAt) < recent && hook.Pending > 0:
 		found.trouble = "Telegram cannot deliver updates: " + hook.LastError
+		found.words.Detail = "trouble.failing"
 	}
+
+	found.words.Args = errs.Args{"Count": hook.Pending, "Error": hook.LastError}
 
 	return found
 }
@@ -172,7 +185,7 @@ func (c *Checker) report(ctx context.Context, found finding) error {
 
 	note, err := alert.Alert{
 		Store: found.store, Key: found.key, Title: found.title, Detail: found.trouble,
-		At: c.Clock.Now(), Recovered: !now.Trouble,
+		At: c.Clock.Now(), Recovered: !now.Trouble, Keys: found.words,
 	}.Note()
 	if err != nil {
 		return fmt.Errorf("report %s: %w", found.key, err)
