@@ -22,11 +22,17 @@ import (
 type Client struct{ sdk aws.HTTPClient }
 
 // New makes a client with the SDK's settings.
-func New() Client { return Mend(awstransport.NewBuildableClient()) }
+func New() Client { return Mend(nil) }
 
-// Mend makes a client of one of the SDK's, such as a loaded configuration has:
-// that one knows the proxies and certificates of the environment.
-func Mend(sdk aws.HTTPClient) Client { return Client{sdk: sdk} }
+// Mend makes a client of the one that a loaded configuration has, which knows
+// the certificates of the environment, or of the SDK's own where it has none.
+func Mend(sdk aws.HTTPClient) Client {
+	if sdk == nil {
+		sdk = awstransport.NewBuildableClient()
+	}
+
+	return Client{sdk: sdk}
+}
 
 // Do sends a request.
 func (c Client) Do(request *http.Request) (*http.Response, error) {

@@ -97,3 +97,12 @@ func TestNoBody(t *testing.T) {
 		assert.NoError(t, response.Body.Close())
 	}
 }
+
+// A loaded configuration has no client unless the environment asks for one.
+func TestMendOfNoClient(t *testing.T) {
+	t.Parallel()
+
+	answer, err := send(t, awshttp.Mend(nil), 1)
+	require.NoError(t, err)
+	assert.Equal(t, "done", answer)
+}
