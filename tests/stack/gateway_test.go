@@ -193,8 +193,8 @@ func (m *moment) wait(t *testing.T) int {
 		}
 
 		return pid
-	case <-time.After(answerWithin):
-		t.Fatalf("no %s of %v within %s", m.operation, m.holding, answerWithin)
+	case <-time.After(recovery):
+		t.Fatalf("no %s of %v within %s", m.operation, m.holding, recovery)
 
 		return 0
 	}

@@ -97,6 +97,25 @@ func TestKilledFunctionLosesNothing(t *testing.T) {
 	}
 }
 
+// When sweep dies while it sends a dead worker's job on its way again, the
+// next sweep does it.
+func TestKilledSweepLeavesItToTheNext(t *testing.T) {
+	t.Parallel()
+
+	shop := openShop(t)
+	sari := shop.customer(t, "id")
+	working := gateway.catch(t, "S3.PUT", false, "/transcripts/", shop.ID)
+	rescuing := gateway.catch(t, "DynamoDB.TransactWriteItems", false, `\"round\":2`, shop.ID)
+
+	sari.sends("voice", "voice-en-2.ogg")
+	kill(t, "transcribe", working)
+	expected.add(expected.invisible, path.Base(cloud.Outputs["TranscriptionsQueueUrl"]))
+	kill(t, "sweep", rescuing)
+
+	mustHave(t, words(sari.waitFor(recovery, resultShown())), "voice-en-2.ogg")
+	promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "sweep", 0) })
+}
+
 // kill waits until a function's process is at the moment and ends it there.
 func kill(t *testing.T, function string, at *moment) {
 	t.Helper()
