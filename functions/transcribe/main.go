@@ -11,6 +11,7 @@ import (
 	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -37,7 +38,7 @@ func main() {
 		transcriber := transcript.NewTranscriber(
 			transcript.NewService(worker.State(base, settings.State), base.Clock),
 			ffmpeg.New(settings.Ffmpeg),
-			groq.New(&http.Client{}, settings.Speech, settings.Model, vault), // the context of each call bounds it
+			groq.New(trace.Client(&http.Client{}), settings.Speech, settings.Model, vault), // the context of each call bounds it
 			worker.Bucket(base, settings.Bucket),
 			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
 			telegram.NewBots(vault, settings.Telegram), texts, base.Metrics,
