@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lapak-id/lapak/localstack/telegram/control"
 )
 
 // recovery bounds how long a person waits when a process dies: the lease of
@@ -114,6 +116,28 @@ func TestKilledSweepLeavesItToTheNext(t *testing.T) {
 
 	mustHave(t, words(sari.waitFor(recovery, resultShown())), "voice-en-2.ogg")
 	promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "sweep", 0) })
+}
+
+// When alert dies after it told the owner, before it remembers so, neither the
+// transcript nor the next ring is lost.
+func TestKilledAlertLosesNothing(t *testing.T) {
+	t.Parallel()
+
+	shop, owner := openShopWithOwner(t)
+	sari := shop.customer(t, "id")
+	name := fmt.Sprintf("lapak-killed-%d", owner.User)
+	telling := gateway.catch(t, "DynamoDB.PutItem", false, name, shop.ID)
+
+	sari.sends("voice", "voice-en-2.ogg")
+	ring(t, name, "ALARM", time.Now())
+	kill(t, "alert", telling)
+
+	mustHave(t, words(sari.waitFor(recovery, resultShown())), "voice-en-2.ogg")
+	promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "alert", 0) })
+
+	ring(t, name, "OK", time.Now())
+	ring(t, name, "ALARM", time.Now().Add(time.Minute))
+	owner.wait(control.Condition{Text: name, Timeout: recovery})
 }
 
 // kill waits until a function's process is at the moment and ends it there.
