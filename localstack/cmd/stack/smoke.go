@@ -73,14 +73,8 @@ func smoke(ctx context.Context, args []string) error {
 // talk sends the sample voice message as a user would, once or for a while.
 func talk(ctx context.Context, running *stack.Stack, journal *journal, repeat time.Duration) error {
 	emma := control.New(running.Telegram).As(stack.People()[2].ID, stack.Demo().BotID())
-
-	hello, err := emma.Start(ctx, "")
-	if err != nil {
-		return fmt.Errorf("press Start: %w", err)
-	}
-
-	if _, err := emma.Wait(ctx, control.Condition{After: hello.Seq, Timeout: answerWithin}); err != nil {
-		return fmt.Errorf("wait for the welcome: %w", err)
+	if err := greet(ctx, emma); err != nil {
+		return err
 	}
 
 	sayf("The bot has welcomed Emma")
@@ -97,7 +91,7 @@ func talk(ctx context.Context, running *stack.Stack, journal *journal, repeat ti
 		return fmt.Errorf("read what the sample says: %w", err)
 	}
 
-	conversation := conversation{running: running, emma: emma, journal: journal, voice: voice, spoken: spoken}
+	conversation := &conversation{running: running, person: emma, journal: journal, voice: voice, spoken: spoken}
 	if repeat == 0 {
 		return conversation.once(ctx)
 	}
@@ -105,9 +99,23 @@ func talk(ctx context.Context, running *stack.Stack, journal *journal, repeat ti
 	return conversation.goOn(ctx, repeat)
 }
 
+// greet presses Start and waits for the welcome.
+func greet(ctx context.Context, person control.Person) error {
+	hello, err := person.Start(ctx, "")
+	if err != nil {
+		return fmt.Errorf("press Start: %w", err)
+	}
+
+	if _, err := person.Wait(ctx, control.Condition{After: hello.Seq, Timeout: answerWithin}); err != nil {
+		return fmt.Errorf("wait for the welcome: %w", err)
+	}
+
+	return nil
+}
+
 type conversation struct {
 	running *stack.Stack
-	emma    control.Person
+	person  control.Person
 	journal *journal
 	voice   []byte
 	spoken  string
@@ -115,7 +123,7 @@ type conversation struct {
 
 // once sends the voice message and prints what came back and how long each
 // stage took.
-func (c conversation) once(ctx context.Context) error {
+func (c *conversation) once(ctx context.Context) error {
 	sent := time.Now()
 
 	text, err := c.exchange(ctx)
@@ -139,16 +147,35 @@ func (c conversation) once(ctx context.Context) error {
 	return nil
 }
 
-// goOn exchanges messages until the time is over. All but the first come from
-// the transcript cache, so it loads everything but speech recognition.
-func (c conversation) goOn(ctx context.Context, repeat time.Duration) error {
+// What the bot's own limits leave to be used: a person 20 requests at once, a
+// store 100 a minute. An exchange takes two.
+const (
+	exchangesEach = 8
+	exchangeEvery = 1500 * time.Millisecond
+)
+
+// goOn exchanges messages until the time is over, with ever new people. All but
+// the first come from the transcript cache, so it loads everything but speech
+// recognition.
+func (c *conversation) goOn(ctx context.Context, repeat time.Duration) error {
 	const reportEvery = time.Minute
 
 	var took []time.Duration
 
+	pace := time.NewTicker(exchangeEvery)
+	defer pace.Stop()
+
 	until, report := time.Now().Add(repeat), time.Now().Add(reportEvery)
 
 	for time.Now().Before(until) && ctx.Err() == nil {
+		<-pace.C
+
+		if len(took)%exchangesEach == 0 {
+			if err := c.invite(ctx, len(took)/exchangesEach); err != nil {
+				return fmt.Errorf("exchange %d: %w", len(took)+1, err)
+			}
+		}
+
 		began := time.Now()
 
 		text, err := c.exchange(ctx)
@@ -174,7 +201,21 @@ func (c conversation) goOn(ctx context.Context, repeat time.Duration) error {
 	return nil
 }
 
-func (c conversation) report(took []time.Duration) {
+// invite lets a new person go on with the conversation.
+func (c *conversation) invite(ctx context.Context, number int) error {
+	people := control.New(c.running.Telegram)
+
+	user, err := people.CreateUser(ctx, control.User{FirstName: fmt.Sprintf("Guest %d", number), LanguageCode: "en"})
+	if err != nil {
+		return fmt.Errorf("invite a person: %w", err)
+	}
+
+	c.person = people.As(user.ID, stack.Demo().BotID())
+
+	return greet(ctx, c.person)
+}
+
+func (c *conversation) report(took []time.Duration) {
 	if len(took) == 0 {
 		return
 	}
@@ -186,24 +227,24 @@ func (c conversation) report(took []time.Duration) {
 
 // exchange sends the voice message, waits for its transcript and gives the
 // text file's content.
-func (c conversation) exchange(ctx context.Context) (string, error) {
+func (c *conversation) exchange(ctx context.Context) (string, error) {
 	const button = "📄"
 
-	voice, err := c.emma.File(ctx, control.Upload{Kind: "voice", Name: "voice.ogg", MIME: "audio/ogg", Content: bytes.NewReader(c.voice)})
+	voice, err := c.person.File(ctx, control.Upload{Kind: "voice", Name: "voice.ogg", MIME: "audio/ogg", Content: bytes.NewReader(c.voice)})
 	if err != nil {
 		return "", fmt.Errorf("send the voice message: %w", err)
 	}
 
-	result, err := c.emma.Wait(ctx, control.Condition{After: voice.Seq, Button: button, Timeout: answerWithin})
+	result, err := c.person.Wait(ctx, control.Condition{After: voice.Seq, Button: button, Timeout: answerWithin})
 	if err != nil {
 		return "", fmt.Errorf("wait for the transcript: %w", err)
 	}
 
-	if _, err := c.emma.PressText(ctx, result.ID, button, answerWithin); err != nil {
+	if _, err := c.person.PressText(ctx, result.ID, button, answerWithin); err != nil {
 		return "", fmt.Errorf("ask for the text file: %w", err)
 	}
 
-	file, err := c.emma.Wait(ctx, control.Condition{After: result.Seq, Kind: "document", Timeout: answerWithin})
+	file, err := c.person.Wait(ctx, control.Condition{After: result.Seq, Kind: "document", Timeout: answerWithin})
 	if err != nil {
 		return "", fmt.Errorf("wait for the text file: %w", err)
 	}
