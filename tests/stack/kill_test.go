@@ -10,6 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
 	"github.com/lapak-id/lapak/localstack/telegram/control"
 )
 
@@ -138,6 +142,29 @@ func TestKilledAlertLosesNothing(t *testing.T) {
 	ring(t, name, "OK", time.Now())
 	ring(t, name, "ALARM", time.Now().Add(time.Minute))
 	owner.wait(control.Condition{Text: name, Timeout: recovery})
+}
+
+// When health dies while it looks at a store, that store's people notice
+// nothing. It runs before the parallel tests, one of which counts on health.
+func TestKilledHealthIsNotNoticed(t *testing.T) {
+	shop := openShop(t)
+	sari := shop.customer(t, "id")
+	looking := gateway.catch(t, "DynamoDB.GetItem", false, "finding#"+shop.ID)
+
+	sari.sends("voice", "voice-en-2.ogg")
+
+	_, err := lambda.NewFromConfig(cloud.AWS()).Invoke(t.Context(), &lambda.InvokeInput{
+		FunctionName: aws.String("lapak-local-health"), InvocationType: types.InvocationTypeEvent, Payload: event(t, "health"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	kill(t, "health", looking)
+	expected.add(expected.dead, "lapak-local-invocations-dead") // an alarm rings for it
+
+	mustHave(t, words(sari.waitFor(recovery, resultShown())), "voice-en-2.ogg")
+	promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "health", 0) })
 }
 
 // kill waits until a function's process is at the moment and ends it there.
