@@ -21,9 +21,6 @@ import (
 // busier the machine, the more often.
 type Client struct{ sdk aws.HTTPClient }
 
-// New makes a client with the SDK's settings.
-func New() Client { return Mend(nil) }
-
 // Mend makes a client of the one that a loaded configuration has, which knows
 // the certificates of the environment, or of the SDK's own where it has none.
 func Mend(sdk aws.HTTPClient) Client {

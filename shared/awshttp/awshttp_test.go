@@ -55,7 +55,7 @@ func TestBodyMayBeClosedEarly(t *testing.T) {
 	t.Parallel()
 
 	for _, size := range []int{1, 500, 4096, 1 << 20} {
-		answer, err := send(t, awshttp.New(), size)
+		answer, err := send(t, awshttp.Mend(nil), size)
 		require.NoError(t, err, "%d bytes", size)
 		assert.Equal(t, "done", answer)
 	}
@@ -92,7 +92,7 @@ func TestNoBody(t *testing.T) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, server.URL, body)
 		require.NoError(t, err)
 
-		response, err := awshttp.New().Do(request)
+		response, err := awshttp.Mend(nil).Do(request)
 		require.NoError(t, err)
 		assert.NoError(t, response.Body.Close())
 	}

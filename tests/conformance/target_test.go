@@ -119,7 +119,8 @@ func (r *runs) start(name string) (target, error) {
 	prefix := "lapak-conformance-" + strings.ToLower(rand.Text()[:8])
 
 	if name == realAWS {
-		loaded, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awshttp.New()))
+		loaded, err := config.LoadDefaultConfig(ctx)
+		loaded.HTTPClient = awshttp.Mend(loaded.HTTPClient)
 
 		return target{name: name, config: loaded, prefix: prefix}, err
 	}
@@ -141,7 +142,7 @@ func (r *runs) start(name string) (target, error) {
 		config: aws.Config{
 			Region:       "ap-southeast-3",
 			BaseEndpoint: aws.String(endpoint),
-			HTTPClient:   awshttp.New(),
+			HTTPClient:   awshttp.Mend(nil),
 			Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 		},
 	}, err
