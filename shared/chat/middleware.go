@@ -82,9 +82,7 @@ func (c *Chat) apologise(ctx context.Context, r *request, cause error, reference
 	text += "\n" + r.words.html("job.reference", errs.Args{"Reference": reference})
 
 	if r.tap != nil {
-		if err := c.Messenger.Answer(ctx, r.storeID, r.tap.ID, ""); err != nil {
-			slog.WarnContext(ctx, "tap not answered", "error", err)
-		}
+		c.answer(ctx, r, "")
 	}
 
 	_, err := c.Messenger.Send(ctx, r.here(), message.Text{HTML: text, Buttons: r.words.homeButton()})

@@ -123,6 +123,10 @@ type ticket struct {
 	Show  bool   `json:"show,omitempty"` // no step: show the outcome as it stands
 }
 
+// reference is what the person is shown, and the log line carries, when this
+// round of the job comes to nothing.
+func (t ticket) reference() string { return id.Reference(t.Store, t.Job, strconv.Itoa(t.Round)) }
+
 // idEncoding keeps the order of what it encodes and needs no escaping.
 var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 

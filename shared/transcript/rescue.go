@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
-	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/store"
@@ -107,7 +105,7 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 
 func (r *Rescuer) rescue(ctx context.Context, job Job) error {
 	of := ticketOf(job)
-	reference := id.Reference(of.Store, of.Job, strconv.Itoa(of.Round))
+	reference := of.reference()
 	slog.WarnContext(logging.With(ctx, logging.Ref, reference), "job stands still, sent on its way again or given up",
 		"state", job.State, "round", job.Round, "since", job.UpdatedAt)
 

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
-	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/metric"
@@ -243,7 +242,7 @@ const lastWords = 800 * time.Millisecond
 // fail gives the job up, with what its person is told. A job whose failure
 // could not be told keeps what is to be told.
 func (s step) fail(ctx context.Context, of ticket, want State, cause error) error {
-	reference := id.Reference(of.Store, of.Job, strconv.Itoa(of.Round))
+	reference := of.reference()
 	slog.ErrorContext(logging.With(ctx, logging.Ref, reference), "job failed", "step", want, "error", cause)
 	s.metrics.Put("JobsFailed", 1, metric.Count, metric.Dimensions{"Step": string(want)})
 

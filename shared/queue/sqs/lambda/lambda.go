@@ -24,10 +24,10 @@ const (
 )
 
 // Handler gives the function to start: it hands each message of a batch to
-// handle; ordered says whether own, the queue they come from, is FIFO. What fails goes back
-// to its queue and comes again after a wait that doubles with each attempt,
-// not only when the visibility timeout is over: that one is made for a process
-// that dies, and a person waits meanwhile.
+// handle; ordered says whether own, the queue they come from, is FIFO. What
+// fails goes back to its queue and comes again after a wait that doubles with
+// each attempt, not only when the visibility timeout is over: that one is made
+// for a process that dies, and a person waits meanwhile.
 func Handler(
 	own queue.Receiver, ordered bool, handle queue.Handler,
 ) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {

@@ -17,7 +17,7 @@ func Created(
 ) (events.DynamoDBEventResponse, error) {
 	for _, record := range event.Records {
 		change, err := ChangeOf(record)
-		if err == nil && change.Old == nil && change.New != nil {
+		if err == nil && change.Inserted() {
 			err = handle(ctx, *change.New)
 		}
 
