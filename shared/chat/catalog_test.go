@@ -321,12 +321,12 @@ func TestJobsAreToldAsTheyStand(t *testing.T) {
 
 	require.Equal(t, `  | 🎧 rapat-senin · 1 jam 12 menit · 12 MB
   | ▰▰▰▰▰▱▱▱▱▱ mengunduh 52 %
-  [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`, shown(catalog.Downloading(job, 52)))
+  [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`, shown(catalog.Progress(job, downloading(52))))
 	require.Equal(t, `  | 🎧 rapat-senin · 1 jam 12 menit · 12 MB
   | ✍️ Sedang kudengarkan dan kutulis…
-  [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`, shown(catalog.Transcribing(job)))
-	require.Contains(t, shown(catalog.Downloading(job, 250)), "▰▰▰▰▰▰▰▰▰▰ ")
-	require.Contains(t, shown(catalog.Downloading(job, -3)), "▱▱▱▱▱▱▱▱▱▱ ")
+  [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`, shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Transcribing})))
+	require.Contains(t, shown(catalog.Progress(job, downloading(250))), "▰▰▰▰▰▰▰▰▰▰ ")
+	require.Contains(t, shown(catalog.Progress(job, downloading(-3))), "▱▱▱▱▱▱▱▱▱▱ ")
 
 	said := transcript.Transcript{
 		Text: " Selamat pagi, <b>semuanya</b> & kita mulai. ", Language: "indonesian", Duration: 72 * time.Minute,
@@ -429,4 +429,8 @@ func TestTheMenuIsInBothLanguages(t *testing.T) {
 			require.LessOrEqual(t, len(command.Text), 256)
 		}
 	}
+}
+
+func downloading(percent int) transcript.Progress {
+	return transcript.Progress{Stage: transcript.Downloading, Percent: percent}
 }

@@ -38,17 +38,13 @@ func (c *Catalog) Received(job transcript.Job) message.Text {
 	return running(words, job, words.html("job.received", nil))
 }
 
-// Downloading shows how much of the file has come, 0 to 100 percent.
-func (c *Catalog) Downloading(job transcript.Job, percent int) message.Text {
+// Progress shows how far a job is.
+func (c *Catalog) Progress(job transcript.Job, at transcript.Progress) message.Text {
 	words := c.In(job.Language)
 
-	return running(words, job, bar(percent)+" "+words.html("job.downloading", errs.Args{"Percent": percent}))
-}
-
-// Transcribing shows that the file is being heard. How long that takes nobody
-// knows, so no number is shown.
-func (c *Catalog) Transcribing(job transcript.Job) message.Text {
-	words := c.In(job.Language)
+	if at.Stage == transcript.Downloading {
+		return running(words, job, bar(at.Percent)+" "+words.html("job.downloading", errs.Args{"Percent": at.Percent}))
+	}
 
 	return running(words, job, words.html("job.transcribing", nil))
 }

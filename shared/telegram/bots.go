@@ -11,6 +11,7 @@ import (
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/transcript"
 )
 
 // Bots speaks for every store: it finds the client of a store's bot by the
@@ -134,12 +135,12 @@ func (b *Bots) Webhook(ctx context.Context, of string) (health.Webhook, error) {
 	return client.Webhook(ctx)
 }
 
-// Open streams a file that a person has sent to a store's bot.
-func (b *Bots) Open(ctx context.Context, of, fileID string) (io.ReadCloser, int64, error) {
-	client, err := b.Client(ctx, of)
+// Open streams a file that a person has sent to a store's bot, from an offset.
+func (b *Bots) Open(ctx context.Context, of transcript.FileRef, offset int64) (io.ReadCloser, int64, error) {
+	client, err := b.Client(ctx, of.Store)
 	if err != nil {
 		return nil, 0, err
 	}
 
-	return client.Open(ctx, fileID)
+	return client.Open(ctx, of.FileID, offset)
 }

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -21,11 +22,11 @@ const (
 	stalledAfter = 30 * time.Second
 )
 
-// Open streams a file that a person has sent and gives its size in bytes, -1
-// where Telegram does not say. Invalid, with a sentence for the person, where
+// Open streams a file that a person has sent from an offset and gives the whole
+// file's size in bytes, -1 where Telegram does not say. Invalid, with a sentence for the person, where
 // the file is over MaxDownloadBytes or Telegram does not have it any more. The
 // caller closes the stream.
-func (c *Client) Open(ctx context.Context, fileID string) (io.ReadCloser, int64, error) {
+func (c *Client) Open(ctx context.Context, fileID string, offset int64) (io.ReadCloser, int64, error) {
 	var file *telego.File
 
 	err := obeying(ctx, func() error {
@@ -46,10 +47,10 @@ func (c *Client) Open(ctx context.Context, fileID string) (io.ReadCloser, int64,
 		return nil, 0, errs.New(errs.Unavailable, "get the link of a file: Telegram gave none")
 	}
 
-	return c.download(ctx, file)
+	return c.download(ctx, file, offset)
 }
 
-func (c *Client) download(ctx context.Context, file *telego.File) (io.ReadCloser, int64, error) {
+func (c *Client) download(ctx context.Context, file *telego.File, offset int64) (io.ReadCloser, int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.bot.FileDownloadURL(file.FilePath), http.NoBody)
@@ -78,7 +79,14 @@ func (c *Client) download(ctx context.Context, file *telego.File) (io.ReadCloser
 		size = file.FileSize
 	}
 
-	return newDownload(response.Body, cancel), size, nil
+	opened := newDownload(response.Body, cancel)
+
+	// Files of this way are small: what was read before is read past.
+	if _, err := io.CopyN(io.Discard, opened, offset); err != nil {
+		return nil, 0, errors.Join(errs.Wrap(err, errs.Unavailable, "open a file at byte %d", offset), opened.Close())
+	}
+
+	return opened, size, nil
 }
 
 // refusal explains the status of a link that gives no file.

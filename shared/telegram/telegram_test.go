@@ -28,6 +28,7 @@ import (
 	"github.com/lapak-id/lapak/shared/secret/memory"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/transcript"
 )
 
 const (
@@ -405,7 +406,7 @@ func TestOpenStreamsAFile(t *testing.T) {
 
 	s := serve(t, file("OggS…", 7))
 
-	content, size, err := s.client(t).Open(t.Context(), "f")
+	content, size, err := s.client(t).Open(t.Context(), "f", 0)
 	require.NoError(t, err)
 	require.EqualValues(t, 7, size)
 
@@ -426,7 +427,7 @@ func TestOpenTellsThePersonWhatTelegramWillNeverGive(t *testing.T) {
 	} {
 		s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ string) { refuse(w, 400, words) })
 
-		_, _, err := s.client(t).Open(t.Context(), "f")
+		_, _, err := s.client(t).Open(t.Context(), "f", 0)
 		require.Equal(t, errs.Invalid, errs.CodeOf(err))
 
 		told, _, ok := errs.Sentence(err)
@@ -453,7 +454,7 @@ func TestOpenFailsForNowWhereALinkGivesNothing(t *testing.T) {
 			w.WriteHeader(status)
 		})
 
-		_, _, err := s.client(t).Open(t.Context(), "f")
+		_, _, err := s.client(t).Open(t.Context(), "f", 0)
 		require.Equal(t, code, errs.CodeOf(err), "%d", status)
 		require.NotContains(t, err.Error(), token[8:])
 
@@ -465,7 +466,7 @@ func TestOpenFailsForNowWhereALinkGivesNothing(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
 		result(w, `{"file_id":"f","file_unique_id":"u"}`)
 	})
-	_, _, err := s.client(t).Open(t.Context(), "f")
+	_, _, err := s.client(t).Open(t.Context(), "f", 0)
 	require.Equal(t, errs.Unavailable, errs.CodeOf(err))
 }
 
@@ -486,7 +487,7 @@ func TestAFileThatBreaksOffIsAnErrorWithoutTheToken(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 
-	content, _, err := s.client(t).Open(t.Context(), "f")
+	content, _, err := s.client(t).Open(t.Context(), "f", 0)
 	require.NoError(t, err)
 
 	defer content.Close()
@@ -598,7 +599,7 @@ func TestBotsSpeakForTheirStoreWithItsToken(t *testing.T) {
 
 	all := func() []error {
 		_, sent := bots.Send(ctx, here, aText())
-		content, _, opened := bots.Open(ctx, demo, "f")
+		content, _, opened := bots.Open(ctx, transcript.FileRef{Store: demo, FileID: "f"}, 0)
 
 		if opened == nil {
 			opened = content.Close()

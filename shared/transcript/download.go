@@ -44,7 +44,7 @@ func (d *Downloader) Handle(ctx context.Context, delivery queue.Delivery) error 
 }
 
 func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) {
-	content, size, err := d.files.Open(ctx, job.Store, job.Source.FileID)
+	content, size, err := d.files.Open(ctx, fileOf(job), 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the file of job %s: %w", job.ID, err)
 	}
@@ -53,7 +53,9 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 	key := mediaKey(job)
 	reading := &meter{
 		from: content, sum: sha256.New(), total: size, clock: d.jobs.clock, next: d.jobs.clock.Now().Add(progressEvery),
-		report: func(percent int) error { return d.progress(ctx, job, d.texts.Downloading(job, percent)) },
+		report: func(percent int) error {
+			return d.progress(ctx, job, d.texts.Progress(job, Progress{Stage: Downloading, Percent: percent}))
+		},
 	}
 
 	if _, err := d.bucket.Put(ctx, key, reading, blob.PutOptions{ContentType: "application/octet-stream"}); err != nil {
@@ -74,6 +76,10 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 	}
 
 	return func(job *Job) { job.State, job.SHA256, job.Media = Downloaded, sum, key }, nil
+}
+
+func fileOf(job Job) FileRef {
+	return FileRef{Store: job.Store, Chat: job.Chat, Message: job.Message, FileID: job.Source.FileID, Size: job.Source.Size}
 }
 
 // mediaKey says where the file of a job is kept until it is transcribed. Each

@@ -67,27 +67,58 @@ type Source struct {
 	Duration     time.Duration `json:"duration"` // 0: unknown
 }
 
+// Options are what a person or a store asks of a transcription. Transcripts of
+// different options are different.
+type Options struct {
+	Language string `json:"language,omitempty"` // spoken: two letters; empty: to be recognised
+	Model    string `json:"model,omitempty"`    // "provider/model"; empty: the best by the store's order
+	Speakers bool   `json:"speakers,omitempty"` // tell speakers apart
+}
+
+// Attempt is one call of a speech provider, whatever came of it.
+type Attempt struct {
+	Provider string        `json:"provider"`
+	Model    string        `json:"model"`
+	Audio    time.Duration `json:"audio"`           // that was sent
+	Cost     int64         `json:"cost"`            // thousandths of a rupiah; 0 where nothing is billed
+	Took     time.Duration `json:"took"`            //
+	Error    errs.Code     `json:"error,omitempty"` // empty: it was heard
+}
+
+// Checkpoint is how far the download of a large file has come, so that the
+// next worker goes on from there.
+type Checkpoint struct {
+	Upload string `json:"upload"` // the bucket's name of the unfinished upload
+	Parts  int    `json:"parts"`  // whole parts stored
+	Bytes  int64  `json:"bytes"`  // of those parts
+	Hash   []byte `json:"hash"`   // state of SHA-256 behind them, as crypto/sha256 marshals it
+}
+
 // Job is one request of one person.
 type Job struct {
-	ID        string    `json:"id"`
-	Store     string    `json:"store"`
-	Chat      int64     `json:"chat"`
-	User      int64     `json:"user"`
-	Message   int       `json:"message"`  // the message with the file
-	Progress  int       `json:"progress"` // the message that is edited
-	Language  string    `json:"language"` // of the texts for the person
-	Source    Source    `json:"source"`
-	State     State     `json:"state"`
-	Round     int       `json:"round"`            // how often it was begun: 1, and one more for each retry or rescue
-	Media     string    `json:"media,omitempty"`  // blob key of the file
-	SHA256    string    `json:"sha256,omitempty"` // of the file, hex
-	Result    *Summary  `json:"result,omitempty"`
-	Reason    string    `json:"reason,omitempty"`    // Failed: catalog key of the sentence for the person
-	Args      errs.Args `json:"args,omitempty"`      // Failed: values of that sentence
-	Reference string    `json:"reference,omitempty"` // Failed: finds the log line
-	Lease     time.Time `json:"lease,omitzero"`      // until when a worker has the job to itself
-	CreatedAt time.Time `json:"created_at"`
-	UpdatedAt time.Time `json:"updated_at"`
+	ID         string      `json:"id"`
+	Store      string      `json:"store"`
+	Chat       int64       `json:"chat"`
+	User       int64       `json:"user"`
+	Message    int         `json:"message"`  // the message with the file
+	Progress   int         `json:"progress"` // the message that is edited
+	Language   string      `json:"language"` // of the texts for the person
+	Source     Source      `json:"source"`
+	Options    Options     `json:"options,omitzero"`
+	Premium    bool        `json:"premium,omitempty"` // goes by the priority queue
+	State      State       `json:"state"`
+	Round      int         `json:"round"`                // how often it was begun: 1, and one more for each retry or rescue
+	Media      string      `json:"media,omitempty"`      // blob key of the file
+	SHA256     string      `json:"sha256,omitempty"`     // of the file, hex
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // Waiting: how far the download has come
+	Attempts   []Attempt   `json:"attempts,omitempty"`   // calls of providers, of all rounds
+	Result     *Summary    `json:"result,omitempty"`
+	Reason     string      `json:"reason,omitempty"`    // Failed: catalog key of the sentence for the person
+	Args       errs.Args   `json:"args,omitempty"`      // Failed: values of that sentence
+	Reference  string      `json:"reference,omitempty"` // Failed: finds the log line
+	Lease      time.Time   `json:"lease,omitzero"`      // until when a worker has the job to itself
+	CreatedAt  time.Time   `json:"created_at"`
+	UpdatedAt  time.Time   `json:"updated_at"`
 }
 
 // Summary is what a job keeps of its transcript.
@@ -96,8 +127,9 @@ type Summary struct {
 	Language string        `json:"language"`
 	Duration time.Duration `json:"duration"`
 	Words    int           `json:"words"`
-	Preview  string        `json:"preview"` // the first words
-	Cached   bool          `json:"cached"`  // no provider was asked for it
+	Preview  string        `json:"preview"`           // the first words
+	Cached   bool          `json:"cached"`            // no provider was asked for it
+	Missing  time.Duration `json:"missing,omitempty"` // of the file's end that could not be read
 }
 
 // Request asks for a transcription.
@@ -110,6 +142,8 @@ type Request struct {
 	Progress int       // the message that shows the progress
 	Language string    // of the texts
 	Source   Source
+	Options  Options
+	Premium  bool
 	Cause    string // the update that asked
 }
 

@@ -39,6 +39,8 @@ func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
 		Progress:  request.Progress,
 		Language:  request.Language,
 		Source:    request.Source,
+		Options:   request.Options,
+		Premium:   request.Premium,
 		State:     Waiting,
 		Round:     1,
 		CreatedAt: now,

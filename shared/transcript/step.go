@@ -21,11 +21,21 @@ import (
 // that the step itself is the one to give up.
 const MaxAttempts = 3
 
+// FileRef says which file of a person's message is meant.
+type FileRef struct {
+	Store   string
+	Chat    int64
+	Message int    // that holds the file
+	FileID  string // as the Bot API gives it
+	Size    int64  // bytes, as Telegram says; 0: unknown
+}
+
 // Files opens the files that people have sent.
 type Files interface {
-	// Open streams a file and gives its size in bytes (-1: unknown). Invalid,
-	// with a sentence for the person, where Telegram will never give it.
-	Open(ctx context.Context, store, fileID string) (io.ReadCloser, int64, error)
+	// Open streams a file from an offset and gives the whole file's size in
+	// bytes (-1: unknown). Invalid, with a sentence for the person, where
+	// Telegram will never give it.
+	Open(ctx context.Context, of FileRef, offset int64) (io.ReadCloser, int64, error)
 }
 
 // Messenger speaks to people.
@@ -42,11 +52,29 @@ type Messenger interface {
 	) error
 }
 
+// Stage is what a worker is at.
+type Stage string
+
+// The stages that a person sees.
+const (
+	Downloading  Stage = "downloading"
+	Compressing  Stage = "compressing"
+	Transcribing Stage = "transcribing"
+)
+
+// Progress is how far a job is. Zero values are not known, and not shown.
+type Progress struct {
+	Stage   Stage
+	Percent int           // 0 to 100, of the stage
+	Part    int           // Transcribing: how many parts are done
+	Parts   int           // Transcribing: of how many
+	Left    time.Duration // until the result, estimated
+}
+
 // Texts puts a job into words of its person's language.
 type Texts interface {
 	Title(job Job) string // what the file is called: plain text
-	Downloading(job Job, percent int) message.Text
-	Transcribing(job Job) message.Text
+	Progress(job Job, progress Progress) message.Text
 	Result(job Job, result Transcript) message.Text
 	Failure(job Job) message.Text
 	Cancelled(job Job) message.Text

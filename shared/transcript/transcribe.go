@@ -58,7 +58,7 @@ func (t *Transcriber) Handle(ctx context.Context, delivery queue.Delivery) error
 func (t *Transcriber) transcribe(ctx context.Context, job Job) (func(*Job), error) {
 	summary, cached := t.cache.Find(ctx, job.Store, job.SHA256)
 	if !cached {
-		if err := t.progress(ctx, job, t.texts.Transcribing(job)); err != nil {
+		if err := t.progress(ctx, job, t.texts.Progress(job, Progress{Stage: Transcribing})); err != nil {
 			return nil, err
 		}
 

@@ -18,6 +18,7 @@ type Transcript struct {
 	Text     string        `json:"text"`
 	Language string        `json:"language"` // as the provider names it: "en", "indonesian", …
 	Duration time.Duration `json:"duration"`
+	Model    string        `json:"model,omitempty"` // what has heard it: "provider/model"
 	Segments []Segment     `json:"segments"`
 	Words    []Word        `json:"words,omitempty"`
 }
@@ -27,6 +28,8 @@ type Segment struct {
 	Start time.Duration `json:"start"`
 	End   time.Duration `json:"end"`
 	Text  string        `json:"text"`
+	// Speaker tells who speaks: 1, 2, …; 0 where nobody asked or it is not known.
+	Speaker int `json:"speaker,omitempty"`
 }
 
 // Word is one word as it was heard.
@@ -34,6 +37,8 @@ type Word struct {
 	Start time.Duration `json:"start"`
 	End   time.Duration `json:"end"`
 	Text  string        `json:"text"`
+	// Speaker tells who speaks: 1, 2, …; 0 where nobody asked or it is not known.
+	Speaker int `json:"speaker,omitempty"`
 }
 
 // previewRunes is how much of a transcript its job keeps for lists.

@@ -242,17 +242,17 @@ type files struct {
 	err     error
 }
 
-func (f *files) Open(_ context.Context, _, fileID string) (io.ReadCloser, int64, error) {
+func (f *files) Open(_ context.Context, of transcript.FileRef, offset int64) (io.ReadCloser, int64, error) {
 	if f.err != nil {
 		return nil, 0, f.err
 	}
 
-	content, ok := f.content[fileID]
+	content, ok := f.content[of.FileID]
 	if !ok {
-		return nil, 0, errs.New(errs.Invalid, "no file %s", fileID).Tell("error.file_gone", nil)
+		return nil, 0, errs.New(errs.Invalid, "no file %s", of.FileID).Tell("error.file_gone", nil)
 	}
 
-	var reader io.Reader = strings.NewReader(content)
+	var reader io.Reader = strings.NewReader(content[offset:])
 	if f.wrap != nil {
 		reader = f.wrap(reader)
 	}
@@ -453,11 +453,13 @@ type texts struct{}
 
 func (texts) Title(job transcript.Job) string { return cmp.Or(job.Title(), string(job.Source.Kind)) }
 
-func (texts) Downloading(_ transcript.Job, percent int) message.Text {
-	return message.Text{HTML: fmt.Sprintf("downloading %d", percent)}
-}
+func (texts) Progress(_ transcript.Job, at transcript.Progress) message.Text {
+	if at.Stage == transcript.Downloading {
+		return message.Text{HTML: fmt.Sprintf("%s %d", at.Stage, at.Percent)}
+	}
 
-func (texts) Transcribing(transcript.Job) message.Text { return message.Text{HTML: "transcribing"} }
+	return message.Text{HTML: string(at.Stage)}
+}
 
 func (texts) Result(_ transcript.Job, result transcript.Transcript) message.Text {
 	return message.Text{HTML: "result: " + result.Text}

@@ -10,6 +10,7 @@ import (
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
 	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/transcript"
 )
 
 // shown is one message of a bot as its reader sees it, with all that it has
@@ -102,13 +103,13 @@ func (f *fakeTelegram) SendDocument(
 }
 
 // Open gives a file; under a fault it breaks off in the middle.
-func (f *fakeTelegram) Open(ctx context.Context, store, fileID string) (io.ReadCloser, int64, error) {
-	content, ok := f.files[store+"/"+fileID]
+func (f *fakeTelegram) Open(ctx context.Context, of transcript.FileRef, offset int64) (io.ReadCloser, int64, error) {
+	content, ok := f.files[of.Store+"/"+of.FileID]
 	if !ok {
-		return nil, 0, errs.New(errs.Invalid, "no file %s", fileID).Tell("error.file_gone", nil)
+		return nil, 0, errs.New(errs.Invalid, "no file %s", of.FileID).Tell("error.file_gone", nil)
 	}
 
-	var from io.Reader = bytes.NewReader(content)
+	var from io.Reader = bytes.NewReader(content[offset:])
 
 	kind, err := fault.Around(ctx, f.plan, "telegram.open", func() error { return nil })
 	if kind == fault.FailAfter {
