@@ -20,9 +20,10 @@ type Media struct {
 
 // Bounds are what one call of a provider may carry.
 type Bounds struct {
-	Bytes    int64         // of the audio
-	Duration time.Duration // of the audio
-	Formats  []string      // containers that are heard as they are: "ogg", "mp3", "m4a", "wav", "flac", "webm"
+	Bytes     int64         // of the audio
+	LinkBytes int64         // of audio that has a Link, from which the provider fetches it; at least Bytes
+	Duration  time.Duration // of the audio
+	Formats   []string      // containers that are heard as they are: "ogg", "mp3", "m4a", "wav", "flac", "webm"
 }
 
 // Preparer makes of any media what a provider can hear.

@@ -79,10 +79,13 @@ type Options struct {
 type Attempt struct {
 	Provider string        `json:"provider"`
 	Model    string        `json:"model"`
-	Audio    time.Duration `json:"audio"`           // that was sent
-	Cost     int64         `json:"cost"`            // thousandths of a rupiah; 0 where nothing is billed
-	Took     time.Duration `json:"took"`            //
-	Error    errs.Code     `json:"error,omitempty"` // empty: it was heard
+	Audio    time.Duration `json:"audio"` // that was sent
+	Cost     int64         `json:"cost"`  // thousandths of a rupiah; 0 where nothing is billed
+	// Unknown tells that the answer was lost behind the audio: whether it was
+	// billed is not known, and Cost counts it as billed.
+	Unknown bool          `json:"unknown,omitempty"`
+	Took    time.Duration `json:"took"`
+	Error   errs.Code     `json:"error,omitempty"` // empty: it was heard
 }
 
 // Checkpoint is how far the download of a large file has come, so that the
