@@ -25,7 +25,8 @@ func main() {
 	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		state := worker.State(base, settings.State)
 		queues := []string{
-			settings.Updates, settings.Queues.Downloads, settings.Queues.Transcriptions, settings.Queues.Deliveries,
+			settings.Updates, settings.Queues.Downloads, settings.Queues.Transcriptions,
+			settings.Queues.Priority, settings.Queues.Deliveries,
 		}
 		checker := health.New(health.Options{
 			State:   state,

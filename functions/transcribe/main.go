@@ -9,7 +9,6 @@ import (
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/ffmpeg"
 	"github.com/lapak-id/lapak/shared/groq"
-	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -19,7 +18,8 @@ type settings struct {
 	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
 	Scratch  string `env:"LAPAK_SCRATCH_TABLE,required,notEmpty"`
 	Bucket   string `env:"LAPAK_MEDIA_BUCKET,required,notEmpty"`
-	Queue    string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
+	Standard string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
+	Priority string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY,required,notEmpty"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
 	Speech   string `env:"LAPAK_SPEECH_URL,required,notEmpty"`
@@ -44,6 +44,6 @@ func main() {
 			telegram.NewBots(vault, settings.Telegram), texts, base.Metrics,
 		)
 
-		return lambda.Handler(worker.Queue(base, settings.Queue, false), false, transcriber.Handle), nil
+		return worker.Function(base, transcriber.Handle, settings.Standard, settings.Priority), nil
 	})
 }

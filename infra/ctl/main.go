@@ -27,7 +27,8 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
   provider set speech              the key comes from LAPAK_SPEECH_KEY or the standard input
-  redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions or deliveries
+  redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions,
+        transcriptions-priority or deliveries
 
 AWS is reached as by any AWS tool: profile, region and AWS_ENDPOINT_URL from the environment.
 `

@@ -36,6 +36,7 @@ type settings struct {
 	Updates        string `env:"LAPAK_QUEUE_UPDATES"`
 	Downloads      string `env:"LAPAK_QUEUE_DOWNLOADS"`
 	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS"`
+	Priority       string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY"`
 	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES"`
 	Dead           string `env:"LAPAK_QUEUES_DEAD"`
 }
@@ -106,7 +107,7 @@ func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) 
 	wanted := map[string]*string{
 		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "UpdatesQueueUrl": &s.Updates,
 		"DownloadsQueueUrl": &s.Downloads, "TranscriptionsQueueUrl": &s.Transcriptions,
-		"DeliveriesQueueUrl": &s.Deliveries, "DeadQueueUrls": &s.Dead,
+		"TranscriptionsPriorityQueueUrl": &s.Priority, "DeliveriesQueueUrl": &s.Deliveries, "DeadQueueUrls": &s.Dead,
 	}
 
 	for _, found := range described.Stacks {

@@ -16,12 +16,14 @@ import (
 func (o *operator) redrive(ctx context.Context, args []string) error {
 	urls := map[string]string{
 		string(queue.Updates): o.settings.Updates, string(queue.Downloads): o.settings.Downloads,
-		string(queue.Transcriptions): o.settings.Transcriptions, string(queue.Deliveries): o.settings.Deliveries,
+		string(queue.Transcriptions): o.settings.Transcriptions, string(queue.TranscriptionsPriority): o.settings.Priority,
+		string(queue.Deliveries): o.settings.Deliveries,
 	}
 
 	url := urls[args[0]]
 	if url == "" {
-		return fmt.Errorf("%w: no queue %q; use updates, downloads, transcriptions or deliveries", errUsage, args[0])
+		return fmt.Errorf("%w: no queue %q; use %s", errUsage, args[0],
+			"updates, downloads, transcriptions, transcriptions-priority or deliveries")
 	}
 
 	deadURL, err := deadOf(url, o.settings.Dead)

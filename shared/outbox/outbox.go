@@ -37,6 +37,7 @@ type Entry struct {
 	Store     string          `json:"store"`
 	Queue     queue.Name      `json:"queue"`
 	Body      json.RawMessage `json:"body"`
+	Delay     time.Duration   `json:"delay,omitempty"` // counts from when the row is forwarded; at most queue.MaxDelay
 	Trace     string          `json:"trace,omitempty"`
 	CreatedAt time.Time       `json:"created_at"`
 }
@@ -56,10 +57,14 @@ func Op(entry Entry) (table.Op, error) {
 	return table.Create(table.Row{Key: partition(shardOf(entry.ID)).Key(rowKind, entry.ID), Body: body}), nil
 }
 
-// message is what becomes of the entry.
+// message is what becomes of the entry. Its group is the store, so that the
+// many messages of one store do not hold up those of the others (fair queues):
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
 func (e Entry) message() queue.Message {
 	return queue.Message{
 		Body:  e.Body,
+		Group: e.Store,
+		Delay: e.Delay,
 		Attrs: queue.Attrs{queue.AttrStore: e.Store, queue.AttrCause: e.ID},
 		Trace: e.Trace,
 	}

@@ -105,6 +105,30 @@ func TestForward(t *testing.T) {
 	assert.Equal(t, "A", o.downloads.All()[1].Attrs[queue.AttrCause], "with the same cause, by which it is known")
 }
 
+func TestForwardWithADelay(t *testing.T) {
+	t.Parallel()
+
+	o := newOffice(fault.None{})
+	entry := o.entry("later")
+	entry.Delay = 20 * time.Second
+	require.NoError(t, o.relay.Forward(t.Context(), o.record(t, entry)))
+
+	early, err := o.downloads.Receive(t.Context(), 1, 0)
+	require.NoError(t, err)
+	assert.Empty(t, early)
+
+	o.clock.Advance(entry.Delay)
+
+	late, err := o.downloads.Receive(t.Context(), 1, 0)
+	require.NoError(t, err)
+	require.Len(t, late, 1)
+	assert.Equal(t, "kopi", late[0].Group, "fair queues tell stores apart by the group")
+
+	entry.Delay = queue.MaxDelay + time.Second
+	_, err = outbox.Op(entry)
+	assert.Equal(t, errs.Invalid, errs.CodeOf(err))
+}
+
 func TestOneCauseIsOneRow(t *testing.T) {
 	t.Parallel()
 

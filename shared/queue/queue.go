@@ -27,7 +27,7 @@ const (
 // Message is what a sender gives.
 type Message struct {
 	Body  []byte        // UTF-8 text
-	Group string        // FIFO queues: messages of a group stay in order
+	Group string        // FIFO queues: messages of a group stay in order; standard ones: no group holds up the others
 	Dedup string        // FIFO queues: a second one within 5 minutes is dropped
 	Delay time.Duration // standard queues: invisible for so long, whole seconds
 	Attrs Attrs         // travel beside the body
@@ -113,7 +113,10 @@ const (
 	Updates        Name = "updates"
 	Downloads      Name = "downloads"
 	Transcriptions Name = "transcriptions"
-	Deliveries     Name = "deliveries"
+	// TranscriptionsPriority has workers of its own, so that what is in it never
+	// waits behind Transcriptions, nor the other way about.
+	TranscriptionsPriority Name = "transcriptions-priority"
+	Deliveries             Name = "deliveries"
 )
 
 // Validate checks what every adapter must refuse before it sends. ordered

@@ -328,7 +328,7 @@ func nextStep(ctx context.Context, job Job, now time.Time) (table.Op, error) {
 	case Waiting:
 		to = queue.Downloads
 	case Downloaded:
-		to = queue.Transcriptions
+		to = transcriptions(job)
 	case Transcribed, Failed, Delivered, Apologised, Cancelled:
 	}
 
@@ -355,6 +355,15 @@ func (s *Service) show(ctx context.Context, job Job, cause ...string) error {
 	}
 
 	return nil
+}
+
+// transcriptions gives the queue in which a job waits to be transcribed.
+func transcriptions(job Job) queue.Name {
+	if job.Premium {
+		return queue.TranscriptionsPriority
+	}
+
+	return queue.Transcriptions
 }
 
 func entry(ctx context.Context, of ticket, to queue.Name, body any, now time.Time, cause ...string) (table.Op, error) {

@@ -22,6 +22,23 @@ import (
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
+func TestPremiumGoesByThePriorityQueue(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	request := w.request(5)
+	request.Premium = true
+	job, err := w.jobs.Start(w.ctx, request)
+	require.NoError(t, err)
+
+	require.NoError(t, w.handlers[queue.Downloads](w.ctx, w.take(t, queue.Downloads)))
+
+	priority := w.take(t, queue.TranscriptionsPriority)
+	assert.Empty(t, w.queues[queue.Transcriptions].All())
+	require.NoError(t, w.handlers[queue.TranscriptionsPriority](w.ctx, priority))
+	assert.Equal(t, transcript.Transcribed, w.job(t, job.ID).State)
+}
+
 func TestAFileBecomesAMessage(t *testing.T) {
 	t.Parallel()
 

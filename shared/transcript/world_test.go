@@ -106,7 +106,9 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 
 	senders := map[queue.Name]queue.Sender{}
 
-	for _, name := range []queue.Name{queue.Downloads, queue.Transcriptions, queue.Deliveries} {
+	for _, name := range []queue.Name{
+		queue.Downloads, queue.Transcriptions, queue.TranscriptionsPriority, queue.Deliveries,
+	} {
 		w.queues[name] = queuememory.New(now, fault.None{}, queuememory.Options{Name: name})
 		senders[name] = w.queues[name]
 	}
@@ -126,6 +128,8 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 		queue.Downloads:      w.downloader.Handle,
 		queue.Transcriptions: transcriber.Handle,
 		queue.Deliveries:     w.deliverer.Handle,
+
+		queue.TranscriptionsPriority: transcriber.Handle,
 	}
 
 	return w

@@ -101,7 +101,8 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 
 	visibility := map[queue.Name]time.Duration{
 		queue.Updates: time.Minute, queue.Downloads: 12 * time.Minute,
-		queue.Transcriptions: 90 * time.Minute, queue.Deliveries: 6 * time.Minute,
+		queue.Transcriptions: 90 * time.Minute, queue.TranscriptionsPriority: 90 * time.Minute,
+		queue.Deliveries: 6 * time.Minute,
 	}
 	for name, hidden := range visibility {
 		fifo := name == queue.Updates
@@ -144,16 +145,17 @@ func (w *world) build(t *testing.T) {
 	w.webhook = webhook.New(webhook.Options{
 		Vault: w.vault, Updates: w.queues[queue.Updates], Urgent: urgent, Sources: webhook.AnySource,
 	})
+	transcriber := transcript.NewTranscriber(jobs, passthrough{w.plan}, w, w.bucket, cache, w.people, texts, nil)
 	w.handlers = map[queue.Name]queue.Handler{
-		queue.Updates:   bot.Deliver,
-		queue.Downloads: transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil).Handle,
-		queue.Transcriptions: transcript.NewTranscriber(jobs, passthrough{w.plan}, w, w.bucket, cache,
-			w.people, texts, nil).Handle,
-		queue.Deliveries: transcript.NewDeliverer(jobs, w.bucket, w.scratch, w.clock, w.people, texts, nil).Handle,
+		queue.Updates:                bot.Deliver,
+		queue.Downloads:              transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil).Handle,
+		queue.Transcriptions:         transcriber.Handle,
+		queue.TranscriptionsPriority: transcriber.Handle,
+		queue.Deliveries:             transcript.NewDeliverer(jobs, w.bucket, w.scratch, w.clock, w.people, texts, nil).Handle,
 	}
 	w.relay = outbox.NewRelay(w.state, map[queue.Name]queue.Sender{
 		queue.Downloads: w.queues[queue.Downloads], queue.Transcriptions: w.queues[queue.Transcriptions],
-		queue.Deliveries: w.queues[queue.Deliveries],
+		queue.TranscriptionsPriority: w.queues[queue.TranscriptionsPriority], queue.Deliveries: w.queues[queue.Deliveries],
 	}, w.clock)
 	w.rescuer = transcript.NewRescuer(jobs, registry, nil)
 
@@ -194,7 +196,9 @@ func (i *interleaved) Next(op string) fault.Kind {
 
 // names are the queues with a worker.
 func names() []queue.Name {
-	return []queue.Name{queue.Updates, queue.Downloads, queue.Transcriptions, queue.Deliveries}
+	return []queue.Name{
+		queue.Updates, queue.Downloads, queue.Transcriptions, queue.TranscriptionsPriority, queue.Deliveries,
+	}
 }
 
 // meanwhile runs another worker in the middle of a call of one, once in a

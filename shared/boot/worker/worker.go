@@ -18,6 +18,7 @@ import (
 	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/queue/sqs"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/table"
@@ -56,6 +57,17 @@ func Queue(base boot.Base, url string, ordered bool) *sqs.Queue {
 	return sqs.New(awssqs.NewFromConfig(base.AWS), url, ordered)
 }
 
+// Function gives the function that handles what comes in the standard queues
+// at URLs.
+func Function(base boot.Base, handle queue.Handler, urls ...string) lambda.Function {
+	functions := make(map[string]lambda.Function, len(urls))
+	for _, url := range urls {
+		functions[path.Base(url)] = lambda.Handler(Queue(base, url, false), false, handle)
+	}
+
+	return lambda.ByQueue(functions)
+}
+
 // Bucket opens a bucket.
 func Bucket(base boot.Base, name string) blob.Bucket {
 	return s3.New(awss3.NewFromConfig(base.AWS, func(options *awss3.Options) {
@@ -77,15 +89,17 @@ func Topic(base boot.Base, arn string) topic.Publisher {
 type Queues struct {
 	Downloads      string `env:"LAPAK_QUEUE_DOWNLOADS,required,notEmpty"`
 	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
+	Priority       string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY,required,notEmpty"`
 	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES,required,notEmpty"`
 }
 
 // Senders opens the queues.
 func (q Queues) Senders(base boot.Base) map[queue.Name]queue.Sender {
 	return map[queue.Name]queue.Sender{
-		queue.Downloads:      Queue(base, q.Downloads, false),
-		queue.Transcriptions: Queue(base, q.Transcriptions, false),
-		queue.Deliveries:     Queue(base, q.Deliveries, false),
+		queue.Downloads:              Queue(base, q.Downloads, false),
+		queue.Transcriptions:         Queue(base, q.Transcriptions, false),
+		queue.TranscriptionsPriority: Queue(base, q.Priority, false),
+		queue.Deliveries:             Queue(base, q.Deliveries, false),
 	}
 }
 

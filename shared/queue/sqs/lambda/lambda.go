@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -23,6 +24,29 @@ const (
 	longestWait = 5 * time.Minute
 )
 
+// Function is what Lambda calls with a batch.
+type Function func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
+
+// ByQueue gives the function of several queues, by their names: what comes of
+// a queue, which is one queue's batch, goes to that queue's function. Internal
+// where a batch comes from any other.
+func ByQueue(functions map[string]Function) Function {
+	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
+		if len(event.Records) == 0 {
+			return Respond(nil), nil
+		}
+
+		source := event.Records[0].EventSourceARN
+
+		function, ok := functions[source[strings.LastIndexByte(source, ':')+1:]]
+		if !ok {
+			return Respond(nil), errs.New(errs.Internal, "handle a batch of %s: this function knows no such queue", source)
+		}
+
+		return function(ctx, event)
+	}
+}
+
 // Handler gives the function to start: it hands each message of a batch to
 // handle; ordered says whether own, the queue they come from, is FIFO. What
 // fails goes back to its queue and comes again after a wait that doubles with
@@ -30,7 +54,7 @@ const (
 // for a process that dies, and a person waits meanwhile.
 func Handler(
 	own queue.Receiver, ordered bool, handle queue.Handler,
-) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+) Function {
 	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 		batch := Deliveries(event)
 		failed := queue.Process(ctx, batch, ordered, func(ctx context.Context, delivery queue.Delivery) error {

@@ -48,6 +48,38 @@ func TestDeliveries(t *testing.T) {
 	}, batch[1])
 }
 
+func TestByQueueGivesABatchToTheFunctionOfItsQueue(t *testing.T) {
+	t.Parallel()
+
+	var handled []string
+
+	function := func(name string) lambda.Function {
+		return func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+			handled = append(handled, name)
+
+			return lambda.Respond(nil), nil
+		}
+	}
+	both := lambda.ByQueue(map[string]lambda.Function{"slow": function("slow"), "slow-priority": function("slow-priority")})
+
+	from := func(arn string) error {
+		answer, err := both(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{EventSourceARN: arn}}})
+		assert.NotNil(t, answer.BatchItemFailures)
+
+		return err
+	}
+	require.NoError(t, from("arn:aws:sqs:ap-southeast-3:1:slow-priority"))
+	require.NoError(t, from("arn:aws:sqs:ap-southeast-3:1:slow"))
+	assert.Equal(t, []string{"slow-priority", "slow"}, handled)
+
+	assert.Equal(t, errs.Internal, errs.CodeOf(from("arn:aws:sqs:ap-southeast-3:1:other")))
+	assert.Equal(t, errs.Internal, errs.CodeOf(from("")))
+
+	empty, err := both(t.Context(), events.SQSEvent{})
+	require.NoError(t, err)
+	assert.NotNil(t, empty.BatchItemFailures)
+}
+
 // own is the queue that messages are put back to.
 type own struct {
 	queue.Receiver
