@@ -17,7 +17,6 @@ type settings struct {
 	Queue    string `env:"LAPAK_QUEUE_DOWNLOADS,required,notEmpty"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
-	Model    string `env:"LAPAK_SPEECH_MODEL,required,notEmpty"`
 }
 
 func main() {
@@ -27,12 +26,13 @@ func main() {
 			return nil, err
 		}
 
+		bucket := worker.Bucket(base, settings.Bucket)
 		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
 		downloader := transcript.NewDownloader(
 			transcript.NewService(worker.State(base, settings.State), base.Clock),
 			bots,
-			worker.Bucket(base, settings.Bucket),
-			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
+			bucket,
+			transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
 			bots, texts, base.Metrics,
 		)
 

@@ -34,13 +34,14 @@ func main() {
 			return nil, err
 		}
 
+		bucket := worker.Bucket(base, settings.Bucket)
 		vault := worker.Vault(base, settings.Secrets)
 		transcriber := transcript.NewTranscriber(
 			transcript.NewService(worker.State(base, settings.State), base.Clock),
 			ffmpeg.New(settings.Ffmpeg),
 			groq.New(trace.Client(&http.Client{}), settings.Speech, settings.Model, vault), // the context of each call bounds it
-			worker.Bucket(base, settings.Bucket),
-			transcript.NewCache(worker.Scratch(base, settings.Scratch), base.Clock, settings.Model),
+			bucket,
+			transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
 			telegram.NewBots(vault, settings.Telegram), texts, base.Metrics,
 		)
 

@@ -44,6 +44,10 @@ func (d *Downloader) Handle(ctx context.Context, delivery queue.Delivery) error 
 }
 
 func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) {
+	if known, sha, ok := d.cache.AnswerUnseen(ctx, job); ok {
+		return func(job *Job) { job.State, job.SHA256, job.Result = Transcribed, sha, &known }, nil
+	}
+
 	content, size, err := d.files.Open(ctx, fileOf(job), 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the file of job %s: %w", job.ID, err)
@@ -65,9 +69,9 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 	sum := hex.EncodeToString(reading.sum.Sum(nil))
 	d.metrics.Put("DownloadedBytes", float64(reading.read), metric.Bytes, nil)
 
-	if known, ok := d.cache.Find(ctx, job.Store, sum); ok {
-		d.metrics.Put("CacheHits", 1, metric.Count, nil)
+	d.cache.RememberHash(ctx, job.Store, job.Source.FileUniqueID, sum)
 
+	if known, ok := d.cache.Answer(ctx, job, sum); ok {
 		if err := d.bucket.Delete(ctx, key); err != nil {
 			slog.WarnContext(ctx, "second copy of a file not removed, the lifecycle will", "key", key, "error", err)
 		}

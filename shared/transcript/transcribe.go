@@ -56,18 +56,22 @@ func (t *Transcriber) Handle(ctx context.Context, delivery queue.Delivery) error
 }
 
 func (t *Transcriber) transcribe(ctx context.Context, job Job) (func(*Job), error) {
-	summary, cached := t.cache.Find(ctx, job.Store, job.SHA256)
+	summary, cached := t.cache.Answer(ctx, job, job.SHA256)
 	if !cached {
 		if err := t.progress(ctx, job, t.texts.Progress(job, Progress{Stage: Transcribing})); err != nil {
 			return nil, err
 		}
 
-		var err error
-		if summary, err = t.hear(ctx, job); err != nil {
+		t.cache.looked(levelMiss)
+
+		result, err := t.hear(ctx, job)
+		if err != nil {
 			return nil, err
 		}
 
-		cached = t.cache.Keep(ctx, job.Store, job.SHA256, summary)
+		if summary, cached, err = t.cache.Keep(ctx, job, result); err != nil {
+			return nil, err
+		}
 	}
 
 	// The file has done its duty once the cache can answer should this worker
@@ -82,18 +86,18 @@ func (t *Transcriber) transcribe(ctx context.Context, job Job) (func(*Job), erro
 }
 
 // hear streams bucket -> encoder -> provider, with nothing stored in between.
-func (t *Transcriber) hear(ctx context.Context, job Job) (Summary, error) {
+func (t *Transcriber) hear(ctx context.Context, job Job) (Transcript, error) {
 	started := t.jobs.clock.Now()
 
 	media, _, err := t.bucket.Get(ctx, job.Media, blob.Range{})
 	if err != nil { // not found: another worker was faster, and the next try finds its result
-		return Summary{}, errs.Wrap(err, errs.Unavailable, "read the file of job %s", job.ID)
+		return Transcript{}, errs.Wrap(err, errs.Unavailable, "read the file of job %s", job.ID)
 	}
 	defer media.Close() // it was read, nothing can be lost
 
 	audio, err := t.encoder.Encode(ctx, media)
 	if err != nil {
-		return Summary{}, fmt.Errorf("encode the file of job %s: %w", job.ID, err)
+		return Transcript{}, fmt.Errorf("encode the file of job %s: %w", job.ID, err)
 	}
 
 	result, err := t.recognizer.Recognize(ctx, job.Store, audio)
@@ -102,7 +106,7 @@ func (t *Transcriber) hear(ctx context.Context, job Job) (Summary, error) {
 	}
 
 	if err != nil {
-		return Summary{}, fmt.Errorf("transcribe the file of job %s: %w", job.ID, err)
+		return Transcript{}, fmt.Errorf("transcribe the file of job %s: %w", job.ID, err)
 	}
 
 	took := t.jobs.clock.Now().Sub(started)
@@ -110,5 +114,5 @@ func (t *Transcriber) hear(ctx context.Context, job Job) (Summary, error) {
 	slog.InfoContext(ctx, "provider answered", "model", t.recognizer.Model(), "took_ms", took.Milliseconds(),
 		"audio_ms", result.Duration.Milliseconds(), "language", result.Language)
 
-	return save(ctx, t.bucket, "transcripts/"+job.Store+"/"+job.SHA256+"/"+t.recognizer.Model()+".json", result)
+	return result, nil
 }

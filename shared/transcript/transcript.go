@@ -105,31 +105,28 @@ func srtTime(at time.Duration) string {
 		at/time.Hour, at%time.Hour/time.Minute, at%time.Minute/time.Second, at%time.Second/time.Millisecond)
 }
 
-// save stores a transcript and gives its summary.
-func save(ctx context.Context, to blob.Bucket, key string, result Transcript) (Summary, error) {
-	text, err := json.Marshal(result)
-	if err != nil {
-		return Summary{}, errs.Wrap(err, errs.Internal, "encode transcript %s", key)
-	}
-
-	if _, err := to.Put(ctx, key, bytes.NewReader(text), blob.PutOptions{ContentType: "application/json"}); err != nil {
-		return Summary{}, errs.Context(err, "store transcript %s", key)
-	}
-
-	return result.summarise(key), nil
-}
-
-// load reads a stored transcript. NotFound where its time is over.
-func load(ctx context.Context, from blob.Bucket, key string) (Transcript, error) {
+// loadText reads a stored transcript as it is stored. NotFound where its time
+// is over.
+func loadText(ctx context.Context, from blob.Bucket, key string) ([]byte, error) {
 	body, _, err := from.Get(ctx, key, blob.Range{})
 	if err != nil {
-		return Transcript{}, errs.Context(err, "load transcript %s", key)
+		return nil, errs.Context(err, "load transcript %s", key)
 	}
 	defer body.Close() // nothing was written
 
 	text, err := io.ReadAll(io.LimitReader(body, maxTranscriptBytes))
 	if err != nil {
-		return Transcript{}, errs.Wrap(err, errs.Unavailable, "read transcript %s", key)
+		return nil, errs.Wrap(err, errs.Unavailable, "read transcript %s", key)
+	}
+
+	return text, nil
+}
+
+// load reads a stored transcript. NotFound where its time is over.
+func load(ctx context.Context, from blob.Bucket, key string) (Transcript, error) {
+	text, err := loadText(ctx, from, key)
+	if err != nil {
+		return Transcript{}, err
 	}
 
 	var result Transcript

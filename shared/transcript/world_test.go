@@ -119,7 +119,7 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 	metrics := metric.New(&lockedWriter{to: w.metrics}, now)
 	w.relay = outbox.NewRelay(w.state, senders, now)
 	w.jobs = transcript.NewService(w.state, now)
-	w.cache = transcript.NewCache(w.scratch, now, w.provider.Model())
+	w.cache = transcript.NewCache(w.scratch, w.bucket, now, metrics)
 	w.rescuer = transcript.NewRescuer(w.jobs, stores, metrics)
 	w.downloader = transcript.NewDownloader(w.jobs, w.files, w.bucket, w.cache, w.messenger, texts{}, metrics)
 	w.deliverer = transcript.NewDeliverer(w.jobs, w.bucket, w.scratch, now, w.messenger, texts{}, metrics)

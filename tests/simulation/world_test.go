@@ -135,7 +135,7 @@ func (w *world) build(t *testing.T) {
 
 	registry := store.NewRegistry(w.state, w.clock)
 	jobs := transcript.NewService(w.state, w.clock)
-	cache := transcript.NewCache(w.scratch, w.clock, "model")
+	cache := transcript.NewCache(w.scratch, w.bucket, w.clock, nil)
 	bot := chat.New(chat.Options{
 		Scratch: w.scratch, Stores: registry, Users: user.NewRepository(w.state, w.clock), Transcripts: jobs,
 		Messenger: w.people, Catalog: texts, Clock: w.clock,
