@@ -32,6 +32,8 @@ type Make func(t *testing.T) blob.Bucket
 
 // Options say what is known of the bucket.
 type Options struct {
+	// Follow reads what the bucket's links lead to.
+	Follow Follow
 	// Except names the cases that the bucket cannot pass, each with the reason.
 	// It is for stand-ins of S3.
 	Except map[string]string
@@ -63,6 +65,19 @@ func Run(t *testing.T, create Make, options Options) {
 		"ListPages":         listPages,
 		"CursorIsChecked":   cursorIsChecked,
 		"Refuses":           refuses,
+
+		"Upload":              upload,
+		"UploadGoesOn":        uploadGoesOn,
+		"UploadInAnyOrder":    uploadInAnyOrder,
+		"UploadReplacesParts": uploadReplacesParts,
+		"UploadTooSmall":      uploadTooSmall,
+		"UploadsAreApart":     uploadsAreApart,
+		"UploadAborted":       uploadAborted,
+		"UploadCompleted":     uploadCompleted,
+		"UploadRefuses":       uploadRefuses,
+		"UploadOfCallerGone":  uploadOfCallerGone,
+		"Link":                link,
+		"LinkEnds":            linkEnds,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +86,7 @@ func Run(t *testing.T, create Make, options Options) {
 				t.Skip(reason)
 			}
 
-			run(&subject{T: t, bucket: create(t), prefix: "test/" + rand.Text() + "/"})
+			run(&subject{T: t, bucket: create(t), prefix: "test/" + rand.Text() + "/", follow: options.Follow})
 		})
 	}
 }
@@ -82,6 +97,7 @@ type subject struct {
 
 	bucket blob.Bucket
 	prefix string
+	follow Follow
 }
 
 func (s *subject) put(name string, content []byte, options blob.PutOptions) blob.Object {

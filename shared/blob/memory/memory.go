@@ -31,6 +31,12 @@ const (
 	OpHead   = "blob.head"
 	OpDelete = "blob.delete"
 	OpList   = "blob.list"
+
+	OpStart    = "blob.start"
+	OpPart     = "blob.part"
+	OpParts    = "blob.parts"
+	OpComplete = "blob.complete"
+	OpAbort    = "blob.abort"
 )
 
 // defaultType is what S3 calls content of no given type.
@@ -41,8 +47,11 @@ type Bucket struct {
 	clock clock.Clock
 	plan  fault.Plan
 
-	mu      sync.Mutex
-	objects map[string]stored
+	mu       sync.Mutex
+	objects  map[string]stored
+	uploads  map[string]*upload // by id
+	started  int                // uploads, ever
+	minBytes int64              // of a part
 }
 
 // stored is an object with its content, which nobody changes once it is there.
@@ -55,7 +64,9 @@ var _ blob.Bucket = (*Bucket)(nil)
 
 // New makes an empty bucket.
 func New(clock clock.Clock, plan fault.Plan) *Bucket {
-	return &Bucket{clock: clock, plan: plan, objects: map[string]stored{}}
+	return &Bucket{
+		clock: clock, plan: plan, objects: map[string]stored{}, uploads: map[string]*upload{}, minBytes: blob.MinPartBytes,
+	}
 }
 
 // Put implements blob.Bucket.
@@ -99,6 +110,11 @@ func (b *Bucket) keep(key string, content []byte, options blob.PutOptions) (blob
 		return blob.Object{}, errs.New(errs.Conflict, "put %s: the key is taken", key)
 	}
 
+	return b.store(key, content, options), nil
+}
+
+// store keeps an object; the caller holds the lock.
+func (b *Bucket) store(key string, content []byte, options blob.PutOptions) blob.Object {
 	sum := sha256.Sum256(content)
 	object := blob.Object{
 		Key:         key,
@@ -116,7 +132,7 @@ func (b *Bucket) keep(key string, content []byte, options blob.PutOptions) (blob
 	b.objects[key] = stored{object: object, content: content}
 	object.Modified = time.Time{} // S3 does not tell
 
-	return described(object), nil
+	return described(object)
 }
 
 // Get implements blob.Bucket.

@@ -1,6 +1,7 @@
 package memory_test
 
 import (
+	"context"
 	"io"
 	"strings"
 	"testing"
@@ -21,8 +22,14 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 
-	blobtest.Run(t, func(*testing.T) blob.Bucket { return memory.New(clock.System{}, fault.None{}) },
-		blobtest.Options{})
+	made := memory.New(clock.System{}, fault.None{})
+	blobtest.Run(t, func(*testing.T) blob.Bucket { return made }, blobtest.Options{
+		Follow: func(ctx context.Context, link string) (string, []byte, error) {
+			object, content, err := made.Follow(ctx, link)
+
+			return object.ContentType, content, err
+		},
+	})
 }
 
 // scripted gives the calls of one operation their fates in turn, then Pass.
@@ -69,10 +76,40 @@ func TestFaultsOfCalls(t *testing.T) {
 
 			return err
 		},
+		memory.OpStart: func(made *memory.Bucket) error {
+			_, err := made.StartUpload(t.Context(), "b", blob.PutOptions{})
+
+			return err
+		},
+		memory.OpPart: func(made *memory.Bucket) error {
+			_, err := made.PutPart(t.Context(), made.Uploads()[0], 1, []byte("a"))
+
+			return err
+		},
+		memory.OpParts: func(made *memory.Bucket) error {
+			_, err := made.Parts(t.Context(), made.Uploads()[0])
+
+			return err
+		},
+		memory.OpComplete: func(made *memory.Bucket) error {
+			upload := made.Uploads()[0]
+
+			parts, err := made.Parts(t.Context(), upload)
+			require.NoError(t, err)
+
+			_, err = made.CompleteUpload(t.Context(), upload, parts)
+
+			return err
+		},
+		memory.OpAbort: func(made *memory.Bucket) error { return made.AbortUpload(t.Context(), made.Uploads()[0]) },
 	} {
 		plan := &scripted{op: op}
 		made := memory.New(clock.System{}, plan)
 		_, err := made.Put(t.Context(), "a", strings.NewReader("a"), blob.PutOptions{})
+		require.NoError(t, err)
+		upload, err := made.StartUpload(t.Context(), "u", blob.PutOptions{})
+		require.NoError(t, err)
+		_, err = made.PutPart(t.Context(), upload, 1, []byte("a"))
 		require.NoError(t, err)
 
 		plan.kinds = []fault.Kind{fault.FailBefore, fault.Throttle}
@@ -113,4 +150,50 @@ func TestStreamIsCut(t *testing.T) {
 
 	_, err = r.Read(make([]byte, 1))
 	assert.Equal(t, errs.Internal, errs.CodeOf(err), "reading on after Close is a defect")
+}
+
+func TestAnUploadMayBeCompleteAndFail(t *testing.T) {
+	t.Parallel()
+
+	made := memory.New(clock.System{}, &scripted{op: memory.OpComplete, kinds: []fault.Kind{fault.FailAfter}})
+	upload, err := made.StartUpload(t.Context(), "a", blob.PutOptions{})
+	require.NoError(t, err)
+	part, err := made.PutPart(t.Context(), upload, 1, []byte("a"))
+	require.NoError(t, err)
+
+	_, err = made.CompleteUpload(t.Context(), upload, []blob.Part{part})
+	require.ErrorIs(t, err, fault.ErrInjected)
+	assert.Empty(t, made.Uploads())
+
+	_, err = made.Head(t.Context(), "a")
+	assert.NoError(t, err)
+}
+
+func TestSmallParts(t *testing.T) {
+	t.Parallel()
+
+	made := memory.New(clock.System{}, fault.None{})
+	made.SetMinPartBytes(2)
+
+	upload, err := made.StartUpload(t.Context(), "a", blob.PutOptions{})
+	require.NoError(t, err)
+
+	first, err := made.PutPart(t.Context(), upload, 1, []byte("ab"))
+	require.NoError(t, err)
+	second, err := made.PutPart(t.Context(), upload, 2, []byte("c"))
+	require.NoError(t, err)
+
+	_, err = made.CompleteUpload(t.Context(), upload, []blob.Part{first, second})
+	require.NoError(t, err)
+}
+
+func TestLinksAreChecked(t *testing.T) {
+	t.Parallel()
+
+	made := memory.New(clock.System{}, fault.None{})
+
+	for _, odd := range []string{"", "memory:", "memory:x:a", "https://example.com/", "memory:99999999999999999:%zz"} {
+		_, _, err := made.Follow(t.Context(), odd)
+		assert.Equal(t, errs.Invalid, errs.CodeOf(err), odd)
+	}
 }

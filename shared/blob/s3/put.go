@@ -2,6 +2,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lapak-id/lapak/shared/blob"
@@ -47,10 +47,7 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader, options blob.
 		return blob.Object{}, errs.Context(err, "put %s: read its content", key)
 	}
 
-	object := blob.Object{Key: key, ContentType: options.ContentType, Metadata: maps.Clone(options.Metadata)}
-	if object.ContentType == "" {
-		object.ContentType = "application/octet-stream"
-	}
+	object := described(key, options)
 
 	var absent *string
 	if options.IfAbsent {
@@ -62,6 +59,15 @@ func (b *Bucket) Put(ctx context.Context, key string, r io.Reader, options blob.
 	}
 
 	return b.putParts(ctx, object, first, r, absent)
+}
+
+// described gives the object that options describe.
+func described(key string, options blob.PutOptions) blob.Object {
+	return blob.Object{
+		Key:         key,
+		ContentType: cmp.Or(options.ContentType, "application/octet-stream"),
+		Metadata:    maps.Clone(options.Metadata),
+	}
 }
 
 // fill reads until the buffer is full or r has ended, and reports which.
@@ -106,85 +112,77 @@ func (b *Bucket) putWhole(ctx context.Context, object blob.Object, content []byt
 func (b *Bucket) putParts(
 	ctx context.Context, object blob.Object, first []byte, r io.Reader, absent *string,
 ) (blob.Object, error) {
-	started, err := b.client.CreateMultipartUpload(ctx, &awss3.CreateMultipartUploadInput{
-		Bucket: aws.String(b.name), Key: aws.String(object.Key),
-		ContentType: aws.String(object.ContentType), Metadata: object.Metadata,
-		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-	})
+	started, err := b.start(ctx, object)
 	if err != nil {
-		return blob.Object{}, failure(err, "start the upload of %s into bucket %s", object.Key, b.name)
+		return blob.Object{}, err
 	}
 
-	up := &upload{bucket: b, key: aws.String(object.Key), id: started.UploadId}
+	to := &sending{bucket: b, upload: started}
 
-	object.ETag, err = up.run(ctx, first, r, absent)
+	stored, err := to.run(ctx, first, r, absent)
 	if err != nil {
-		return blob.Object{}, up.abort(ctx, err)
+		if errs.Is(err, errs.NotFound) { // the upload, which nobody else knows: another try makes another
+			err = errs.Wrap(err, errs.Unavailable, "put %s", object.Key)
+		}
+
+		return blob.Object{}, b.abandon(ctx, started, err)
 	}
 
-	object.Size = up.size
+	object.Size, object.ETag = stored.Size, stored.ETag
 
 	return object, nil
 }
 
-// upload is a multipart upload under way.
-type upload struct {
+// sending is a Put whose content goes in parts.
+type sending struct {
 	bucket *Bucket
-	key    *string
-	id     *string
-	parts  []*types.CompletedPart // in order; a part's goroutine fills its own
-	size   int64
+	upload blob.Upload
+	parts  []*blob.Part // in order; a part's goroutine fills its own
 }
 
-// run sends all parts and completes the upload; it gives the ETag.
-func (u *upload) run(ctx context.Context, first []byte, r io.Reader, absent *string) (string, error) {
-	if err := u.send(ctx, first, r); err != nil {
-		return "", err
+// run sends all parts and completes the upload.
+func (s *sending) run(ctx context.Context, first []byte, r io.Reader, absent *string) (blob.Object, error) {
+	if err := s.send(ctx, first, r); err != nil {
+		return blob.Object{}, err
 	}
 
-	completed := make([]types.CompletedPart, len(u.parts))
-	for at, part := range u.parts {
-		completed[at] = *part
+	parts := make([]blob.Part, len(s.parts))
+	for at, part := range s.parts {
+		parts[at] = *part
 	}
 
-	answer, err := u.bucket.client.CompleteMultipartUpload(ctx, &awss3.CompleteMultipartUploadInput{
-		Bucket: aws.String(u.bucket.name), Key: u.key, UploadId: u.id, IfNoneMatch: absent,
-		MultipartUpload: &types.CompletedMultipartUpload{Parts: completed},
-	})
-	if err != nil {
-		return "", failure(err, "complete the upload of %s into bucket %s", *u.key, u.bucket.name)
-	}
-
-	return aws.ToString(answer.ETag), nil
+	return s.bucket.complete(ctx, s.upload, parts, absent)
 }
 
 // send sends the first part and r part by part: while one buffer is sent the
 // other one is filled.
-func (u *upload) send(ctx context.Context, first []byte, r io.Reader) error {
+func (s *sending) send(ctx context.Context, first []byte, r io.Reader) error {
 	buffers := make(chan []byte, inFlight)
 	for range inFlight - 1 {
 		buffers <- nil // made when it is needed
 	}
 
 	group, ctx := errgroup.WithContext(ctx)
-	reading := u.read(ctx, first, r, buffers, group)
+	reading := s.read(ctx, first, r, buffers, group)
 
 	return errors.Join(group.Wait(), reading)
 }
 
 // read gives the error of r; those of the parts come from the group, whose
 // context ends the reading.
-func (u *upload) read(ctx context.Context, buffer []byte, r io.Reader, buffers chan []byte, group *errgroup.Group) error {
+func (s *sending) read(ctx context.Context, buffer []byte, r io.Reader, buffers chan []byte, group *errgroup.Group) error {
 	for count, ended := len(buffer), false; count > 0; {
-		part := &types.CompletedPart{PartNumber: aws.Int32(int32(len(u.parts) + 1))} //nolint:gosec // at most 10,000
-		u.parts = append(u.parts, part)
-		u.size += int64(count)
-		content := buffer[:count]
+		part := &blob.Part{}
+		s.parts = append(s.parts, part)
+		number, content := len(s.parts), buffer[:count]
 
 		group.Go(func() error {
 			defer func() { buffers <- content[:cap(content)] }()
 
-			return u.sendPart(ctx, part, content)
+			var err error
+			*part, err = s.bucket.PutPart(ctx, s.upload, number, content)
+
+			return err
 		})
 
 		if ended {
@@ -205,41 +203,19 @@ func (u *upload) read(ctx context.Context, buffer []byte, r io.Reader, buffers c
 
 		count, ended, err = fill(r, buffer)
 		if err != nil {
-			return errs.Context(err, "put %s: read its content", *u.key)
+			return errs.Context(err, "put %s: read its content", s.upload.Key)
 		}
 	}
 
 	return nil
 }
 
-func (u *upload) sendPart(ctx context.Context, part *types.CompletedPart, content []byte) error {
-	answer, err := u.bucket.client.UploadPart(ctx, &awss3.UploadPartInput{
-		Bucket: aws.String(u.bucket.name), Key: u.key, UploadId: u.id,
-		PartNumber: part.PartNumber, Body: bytes.NewReader(content),
-		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
-	})
-	if err != nil {
-		return failure(err, "upload part %d of %s into bucket %s", *part.PartNumber, *u.key, u.bucket.name)
-	}
-
-	part.ETag, part.ChecksumCRC32 = answer.ETag, answer.ChecksumCRC32
-
-	return nil
-}
-
-// abort removes what was sent, also when the caller's own time is up, and gives
-// the error that made it necessary. Where even that fails the bucket's
+// abandon removes what was sent, also when the caller's own time is up, and
+// gives the error that made it necessary. Where even that fails the bucket's
 // lifecycle removes the parts.
-func (u *upload) abort(ctx context.Context, cause error) error {
+func (b *Bucket) abandon(ctx context.Context, upload blob.Upload, cause error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()
 
-	_, err := u.bucket.client.AbortMultipartUpload(ctx, &awss3.AbortMultipartUploadInput{
-		Bucket: aws.String(u.bucket.name), Key: u.key, UploadId: u.id,
-	})
-	if err != nil {
-		return errors.Join(cause, failure(err, "abort the upload of %s into bucket %s", *u.key, u.bucket.name))
-	}
-
-	return cause
+	return errors.Join(cause, b.AbortUpload(ctx, upload))
 }

@@ -196,18 +196,30 @@ func failure(err error, format string, args ...any) *errs.Error {
 		return errs.Wrap(err, errs.NotFound, format, args...)
 	}
 
-	api, answered := errors.AsType[smithy.APIError](err)
-	if !answered {
-		return awserrs.Wrap(err, format, args...)
-	}
-
-	switch api.ErrorCode() {
+	switch apiCode(err) {
 	case "ConditionalRequestConflict", "OperationAborted":
 		// Two puts met: S3 asks to try again, then it knows who was first.
 		return errs.Wrap(err, errs.Unavailable, format, args...)
-	case "NoSuchUpload":
+	case "BadDigest", "XAmzContentChecksumMismatch":
+		// Content was damaged on its way.
 		return errs.Wrap(err, errs.Unavailable, format, args...)
+	case noSuchUpload:
+		return errs.Wrap(err, errs.NotFound, format, args...)
+	case "InvalidPart":
+		return errs.Wrap(err, errs.Conflict, format, args...)
 	default:
 		return awserrs.Wrap(err, format, args...)
 	}
+}
+
+const noSuchUpload = "NoSuchUpload"
+
+// apiCode gives what S3 called the failure, empty where no answer came.
+func apiCode(err error) string {
+	api, answered := errors.AsType[smithy.APIError](err)
+	if !answered {
+		return ""
+	}
+
+	return api.ErrorCode()
 }

@@ -71,6 +71,8 @@ func name(r *http.Request) string {
 		return "CompleteMultipartUpload"
 	case r.Method == http.MethodDelete && query.Has("uploadId"):
 		return "AbortMultipartUpload"
+	case r.Method == http.MethodGet && query.Has("uploadId"):
+		return "ListParts"
 	default:
 		return r.Method
 	}
@@ -140,6 +142,108 @@ func TestPutFailures(t *testing.T) {
 			assert.Equal(t, test.aborts, played.called("AbortMultipartUpload"))
 		})
 	}
+}
+
+// TestUploadFailures holds what the codes of uploads that others go on with are.
+func TestUploadFailures(t *testing.T) {
+	t.Parallel()
+
+	upload := blob.Upload{Key: "a", ID: "u1"}
+	parts := []blob.Part{{Number: 1, Size: 1, ETag: `"e"`}}
+
+	for name, test := range map[string]struct {
+		call   string
+		answer http.HandlerFunc
+		code   errs.Code
+	}{
+		"upload gone": {"CompleteMultipartUpload", fails(404, "NoSuchUpload"), errs.NotFound},
+		"other part":  {"CompleteMultipartUpload", fails(400, "InvalidPart"), errs.Conflict},
+		"small part":  {"CompleteMultipartUpload", fails(400, "EntityTooSmall"), errs.Invalid},
+		"bad order":   {"CompleteMultipartUpload", fails(400, "InvalidPartOrder"), errs.Invalid},
+		"late gone":   {"CompleteMultipartUpload", fails(200, "NoSuchUpload"), errs.NotFound},
+		"damaged":     {"UploadPart", fails(400, "BadDigest"), errs.Unavailable},
+		"slow down":   {"UploadPart", fails(503, "SlowDown"), errs.Limited},
+		"part gone":   {"UploadPart", fails(404, "NoSuchUpload"), errs.NotFound},
+		"list gone":   {"ListParts", fails(404, "NoSuchUpload"), errs.NotFound},
+		"list fails":  {"ListParts", fails(500, "InternalError"), errs.Unavailable},
+		"abort gone":  {"AbortMultipartUpload", fails(404, "NoSuchUpload"), ""},
+		"abort fails": {"AbortMultipartUpload", fails(503, "SlowDown"), errs.Limited},
+		"start fails": {"CreateMultipartUpload", fails(403, "AccessDenied"), errs.Unauthorized},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			made, _ := serve(t, map[string]http.HandlerFunc{test.call: test.answer})
+			err := map[string]func() error{
+				"CreateMultipartUpload": func() error {
+					_, err := made.StartUpload(t.Context(), "a", blob.PutOptions{})
+
+					return err
+				},
+				"UploadPart": func() error {
+					_, err := made.PutPart(t.Context(), upload, 1, []byte("a"))
+
+					return err
+				},
+				"ListParts": func() error {
+					_, err := made.Parts(t.Context(), upload)
+
+					return err
+				},
+				"CompleteMultipartUpload": func() error {
+					_, err := made.CompleteUpload(t.Context(), upload, parts)
+
+					return err
+				},
+				"AbortMultipartUpload": func() error { return made.AbortUpload(t.Context(), upload) },
+			}[test.call]()
+			assert.Equal(t, test.code, errs.CodeOf(err), "%v", err)
+		})
+	}
+}
+
+// TestPartsArePaged lists more parts than one answer of S3 holds.
+func TestPartsArePaged(t *testing.T) {
+	t.Parallel()
+
+	page := func(number int, more bool) string {
+		return fmt.Sprintf(`<ListPartsResult><IsTruncated>%t</IsTruncated><NextPartNumberMarker>%d</NextPartNumberMarker>`+
+			`<Part><PartNumber>%d</PartNumber><Size>5</Size><ETag>"e"</ETag><ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>`+
+			`</ListPartsResult>`, more, number, number)
+	}
+	made, played := serve(t, map[string]http.HandlerFunc{
+		"ListParts": func(w http.ResponseWriter, r *http.Request) {
+			after := 0
+			_, _ = fmt.Sscan(r.URL.Query().Get("part-number-marker"), &after) // none: the first page
+			_, _ = fmt.Fprint(w, page(after+1, after < 2))
+		},
+	})
+
+	parts, err := made.Parts(t.Context(), blob.Upload{Key: "a", ID: "u1"})
+	require.NoError(t, err)
+	require.Len(t, parts, 3)
+	assert.Equal(t, blob.Part{Number: 3, Size: 5, ETag: `"e"`, CRC32: "AAAAAA=="}, parts[2])
+	assert.Equal(t, 3, played.called("ListParts"))
+}
+
+// TestTheChecksumTravels pins that S3 is given what it checks a part against:
+// the CRC-32 of "123456789" is the check value of its definition.
+func TestTheChecksumTravels(t *testing.T) {
+	t.Parallel()
+
+	var sent string
+
+	made, _ := serve(t, map[string]http.HandlerFunc{
+		"UploadPart": func(w http.ResponseWriter, r *http.Request) {
+			sent = r.Header.Get("X-Amz-Checksum-Crc32")
+			w.Header().Set("ETag", `"e"`)
+		},
+	})
+
+	part, err := made.PutPart(t.Context(), blob.Upload{Key: "a", ID: "u1"}, 1, []byte("123456789"))
+	require.NoError(t, err)
+	assert.Equal(t, "y/Q5Jg==", part.CRC32)
+	assert.Equal(t, part.CRC32, sent)
 }
 
 func TestAbortFails(t *testing.T) {
