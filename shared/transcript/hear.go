@@ -36,7 +36,7 @@ type Preparer interface {
 }
 
 // Prepared is audio on its way to a provider, part by part. Its methods are
-// for one goroutine.
+// for one goroutine, but for Done, which another may ask meanwhile.
 type Prepared interface {
 	// About says what is known before the work.
 	About() About
