@@ -69,7 +69,7 @@ func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
 	return d.run(ctx, delivery, Transcribed, d.deliver)
 }
 
-func (d *Deliverer) deliver(ctx context.Context, job Job) (func(*Job), error) {
+func (d *Deliverer) deliver(ctx context.Context, job Job, _ *hold) (func(*Job), error) {
 	result, err := load(ctx, d.bucket, job.Result.Blob)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (d *Deliverer) deliver(ctx context.Context, job Job) (func(*Job), error) {
 	return func(job *Job) { job.State, job.Progress = Delivered, progress }, nil
 }
 
-func (d *Deliverer) apologise(ctx context.Context, job Job) (func(*Job), error) {
+func (d *Deliverer) apologise(ctx context.Context, job Job, _ *hold) (func(*Job), error) {
 	progress, err := d.replaceProgress(ctx, job, d.texts.Failure(job))
 	if err != nil {
 		return nil, err

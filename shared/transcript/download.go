@@ -43,7 +43,7 @@ func (d *Downloader) Handle(ctx context.Context, delivery queue.Delivery) error 
 	return d.run(ctx, delivery, Waiting, d.download)
 }
 
-func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) {
+func (d *Downloader) download(ctx context.Context, job Job, _ *hold) (func(*Job), error) {
 	if known, sha, ok := d.cache.AnswerUnseen(ctx, job); ok {
 		return func(job *Job) { job.State, job.SHA256, job.Result = Transcribed, sha, &known }, nil
 	}
@@ -58,7 +58,7 @@ func (d *Downloader) download(ctx context.Context, job Job) (func(*Job), error) 
 	reading := &meter{
 		from: content, sum: sha256.New(), total: size, clock: d.jobs.clock, next: d.jobs.clock.Now().Add(progressEvery),
 		report: func(percent int) error {
-			return d.progress(ctx, job, d.texts.Progress(job, Progress{Stage: Downloading, Percent: percent}))
+			return d.progress(ctx, job, Progress{Stage: Downloading, Percent: percent})
 		},
 	}
 
@@ -92,9 +92,6 @@ func fileOf(job Job) FileRef {
 func mediaKey(job Job) string {
 	return fmt.Sprintf("media/%s/%s/%d", job.Store, job.ID, job.Round)
 }
-
-// progressEvery is how often a progress message changes at most.
-const progressEvery = 3 * time.Second
 
 // meter hashes and counts what is read through it, and reports how far it is.
 // Its end is an error where the size is known and was missed: what is stored

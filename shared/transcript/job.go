@@ -120,6 +120,9 @@ type Job struct {
 	Args       errs.Args   `json:"args,omitempty"`      // Failed: values of that sentence
 	Reference  string      `json:"reference,omitempty"` // Failed: finds the log line
 	Lease      time.Time   `json:"lease,omitzero"`      // until when a worker has the job to itself
+	Parked     time.Time   `json:"parked,omitzero"`     // it waits to be woken, no longer than until then
+	Wakes      int         `json:"wakes,omitempty"`     // messages of this state and round behind the first one
+	Tries      int         `json:"tries,omitempty"`     // that failed under earlier messages of this state and round
 	CreatedAt  time.Time   `json:"created_at"`
 	UpdatedAt  time.Time   `json:"updated_at"`
 }
@@ -216,8 +219,13 @@ func row(job Job, version int64) (table.Row, error) {
 }
 
 // due says when a job that has not moved by then must have been lost: its
-// worker has died, or its message never came.
+// worker has died, or its message never came. A parked job is looked after
+// when it has waited long enough.
 func (j Job) due() time.Time {
+	if !j.Parked.IsZero() {
+		return j.Parked
+	}
+
 	if j.Lease.IsZero() {
 		return j.UpdatedAt.Add(StandsStill)
 	}

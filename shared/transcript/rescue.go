@@ -88,19 +88,41 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 
 	for _, found := range page.Rows {
 		job, err := table.Decode[Job](found)
-		if err == nil {
-			err = r.rescue(logging.With(ctx, logging.Job, job.ID), job)
+
+		switch {
+		case err != nil:
+		case !job.Parked.IsZero():
+			err = r.unpark(ctx, job)
+		default:
+			if err = r.rescue(logging.With(ctx, logging.Job, job.ID), job); err == nil {
+				rescued++
+			}
 		}
 
 		switch {
 		case err == nil:
-			rescued++
 		case !errors.Is(err, errSuperseded): // superseded: it moved on meanwhile
 			failures = append(failures, err)
 		}
 	}
 
 	return rescued, errors.Join(failures...)
+}
+
+// unpark wakes a job that has waited for another one long enough. Nothing is
+// wrong with it: that costs it no round.
+func (r *Rescuer) unpark(ctx context.Context, job Job) error {
+	_, err := r.jobs.transition(ctx, ticketOf(job), func(found *Job) error {
+		if found.Round != job.Round || found.Parked.IsZero() || found.Parked.After(r.jobs.clock.Now()) {
+			return superseded(*found) // the index lags behind
+		}
+
+		found.unpark()
+
+		return nil
+	})
+
+	return err
 }
 
 func (r *Rescuer) rescue(ctx context.Context, job Job) error {

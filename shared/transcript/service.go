@@ -3,6 +3,7 @@ package transcript
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -280,7 +281,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 		return Job{}, err
 	}
 
-	state, round := job.State, job.Round
+	state, round, wakes := job.State, job.Round, job.Wakes
 	if err := change(&job); err != nil {
 		return job, err
 	}
@@ -289,7 +290,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	moved := job.State != state || job.Round != round
 	if moved {
-		job.Lease = time.Time{}
+		job.Lease, job.Parked, job.Wakes, job.Tries = time.Time{}, time.Time{}, 0, 0
 	}
 
 	changed, err := row(job, version)
@@ -299,7 +300,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	ops := []table.Op{table.Replace(changed)}
 
-	if moved && (job.State.Open() || job.State == Cancelled) {
+	if moved && (job.State.Open() || job.State == Cancelled) || job.Wakes > wakes {
 		next, err := nextStep(ctx, job, job.UpdatedAt)
 		if err != nil {
 			return Job{}, err
@@ -314,6 +315,28 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	return job, nil
 }
+
+// wake sends a parked job on its way again. One that is not parked any more
+// is left alone.
+func (s *Service) wake(ctx context.Context, of ticket) error {
+	_, err := s.transition(ctx, of, func(job *Job) error {
+		if job.Parked.IsZero() || job.Round != of.Round {
+			return superseded(*job)
+		}
+
+		job.unpark()
+
+		return nil
+	})
+	if errors.Is(err, errSuperseded) {
+		return nil
+	}
+
+	return err
+}
+
+// unpark has the job begun by another message.
+func (j *Job) unpark() { j.Parked, j.Wakes = time.Time{}, j.Wakes+1 }
 
 func ticketOf(job Job) ticket {
 	return ticket{Store: job.Store, User: job.User, Job: job.ID, Round: job.Round}
@@ -335,7 +358,12 @@ func nextStep(ctx context.Context, job Job, now time.Time) (table.Op, error) {
 	of := ticketOf(job)
 	of.Show = job.State == Cancelled
 
-	return entry(ctx, of, to, of, now, string(job.State), strconv.Itoa(job.Round))
+	cause := []string{string(job.State), strconv.Itoa(job.Round)}
+	if job.Wakes > 0 {
+		cause = append(cause, strconv.Itoa(job.Wakes))
+	}
+
+	return entry(ctx, of, to, of, now, cause...)
 }
 
 // show has the outcome of a finished job shown once more. cause is why, so

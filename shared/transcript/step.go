@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
@@ -100,13 +101,52 @@ func superseded(job Job) error {
 	return errs.Wrap(errSuperseded, errs.Conflict, "job %s is %s in round %d", job.ID, job.State, job.Round)
 }
 
+// work is what a step does with its job: it gives the change that it makes.
+type work func(ctx context.Context, job Job, hold *hold) (func(*Job), error)
+
+// hold is a worker's hold on its job.
+type hold struct {
+	lose context.CancelCauseFunc // ends the work, with the reason
+
+	mu   sync.Mutex
+	note func(*Job)
+}
+
+// keep notes what must outlive this worker: it is written with the next
+// heartbeat and with whatever ends the step. It takes the place of the note
+// before, and may be written more than once.
+func (h *hold) keep(note func(*Job)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.note = note
+}
+
+func (h *hold) apply(job *Job) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if h.note != nil {
+		h.note(job)
+	}
+}
+
+// postponed ends a delivery without an outcome: its message has done its duty,
+// and the job is gone on with by another one.
+type postponed struct {
+	advanced bool                        // some of the work was done: the tries so far do not count
+	park     time.Duration               // wait for a wake, so long at most; 0: another worker goes on at once
+	join     func(context.Context) error // has the parked job woken in time; what it fails to do, time does
+}
+
+// Error implements error.
+func (p *postponed) Error() string { return "the job is gone on with later" }
+
 // run does one step of the job that a delivery names. Deliveries that are
-// late, doubled or cancelled end here without any work. do gives the change
-// that its work makes to the job. What cannot succeed fails the job, so that
-// its person is told; anything else goes back to the queue.
-func (s step) run(
-	ctx context.Context, delivery queue.Delivery, want State, do func(context.Context, Job) (func(*Job), error),
-) error {
+// late, doubled or cancelled end here without any work. What cannot succeed
+// fails the job, so that its person is told; anything else goes back to the
+// queue.
+func (s step) run(ctx context.Context, delivery queue.Delivery, want State, do work) error {
 	of, err := decodeTicket(delivery)
 	if err != nil {
 		return err
@@ -130,12 +170,21 @@ func (s step) run(
 		return err
 	}
 
-	change, err := s.work(ctx, of, job, do)
+	holding := &hold{}
+
+	change, err := s.work(ctx, of, job, holding, do)
 	if err == nil {
-		job, err = s.jobs.move(ctx, of, want, change)
+		job, err = s.jobs.move(ctx, of, want, func(job *Job) {
+			holding.apply(job)
+			change(job)
+		})
 	}
 
+	later, isLater := errors.AsType[*postponed](err)
+
 	switch {
+	case isLater:
+		return s.postpone(ctx, delivery, of, want, holding, later)
 	case err == nil:
 		s.finished(ctx, job, want, started)
 
@@ -144,14 +193,54 @@ func (s step) run(
 		slog.InfoContext(ctx, "dropped: the job has moved on meanwhile", "step", want)
 
 		return s.showAgain(ctx, of, delivery)
-	case triesAgain(want, err, delivery.Attempt):
-		slog.WarnContext(ctx, "step failed, will be tried again", "step", want, "attempt", delivery.Attempt, "error", err)
-		s.release(ctx, of, want)
+	case triesAgain(want, err, job.Tries+delivery.Attempt):
+		slog.WarnContext(ctx, "step failed, will be tried again", "step", want, "attempt", delivery.Attempt,
+			"tries_before", job.Tries, "error", err)
+		s.release(ctx, of, want, holding)
 
 		return err
 	default:
-		return s.fail(ctx, of, want, err)
+		return s.fail(ctx, of, want, holding, err)
 	}
+}
+
+// postpone lets the job wait for another message. Tries that have failed under
+// this one go on counting, so that no job is tried without end.
+func (s step) postpone(
+	ctx context.Context, delivery queue.Delivery, of ticket, want State, holding *hold, later *postponed,
+) error {
+	writing, cancel := lastWords(ctx)
+	defer cancel()
+
+	_, err := s.jobs.move(writing, of, want, func(job *Job) {
+		holding.apply(job)
+
+		job.Lease = time.Time{}
+		job.Tries += delivery.Attempt - 1
+
+		if later.advanced {
+			job.Tries = 0
+		}
+
+		if later.park > 0 {
+			job.Parked = s.jobs.clock.Now().Add(later.park)
+		} else {
+			job.unpark()
+		}
+	})
+	if errors.Is(err, errSuperseded) {
+		return s.showAgain(ctx, of, delivery)
+	}
+
+	if err != nil || later.join == nil {
+		return err
+	}
+
+	if err := later.join(ctx); err != nil {
+		slog.WarnContext(ctx, "nobody wakes the parked job, it waits until its time is over", "error", err)
+	}
+
+	return nil
 }
 
 // showAgain has the outcome of a finished job shown once more. A worker that
@@ -194,19 +283,18 @@ const (
 
 // work does the step while the lease is renewed. It ends early, with the
 // reason, when the job is not this worker's any more: cancelled, for example.
-func (s step) work(
-	ctx context.Context, of ticket, job Job, do func(context.Context, Job) (func(*Job), error),
-) (func(*Job), error) {
+func (s step) work(ctx context.Context, of ticket, job Job, holding *hold, do work) (func(*Job), error) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	holding.lose = cancel
 	beating := make(chan struct{})
 
 	go func() {
 		defer close(beating)
 
-		s.beat(ctx, cancel, of, job.State)
+		s.beat(ctx, holding, of, job.State)
 	}()
 
-	change, err := do(ctx, job)
+	change, err := do(ctx, job, holding)
 
 	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errSuperseded) {
 		err = cause // the failure followed from being stopped
@@ -218,9 +306,9 @@ func (s step) work(
 	return change, err
 }
 
-// beat renews the lease until ctx ends. Where that is refused the job is lost
-// to this worker, and cancel is called with the reason.
-func (s step) beat(ctx context.Context, cancel context.CancelCauseFunc, of ticket, want State) {
+// beat renews the lease until ctx ends, and writes what was noted. Where that
+// is refused the job is lost to this worker.
+func (s step) beat(ctx context.Context, holding *hold, of ticket, want State) {
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 
@@ -231,11 +319,15 @@ func (s step) beat(ctx context.Context, cancel context.CancelCauseFunc, of ticke
 		case <-ticker.C:
 		}
 
-		_, err := s.jobs.move(ctx, of, want, func(job *Job) { job.Lease = s.jobs.clock.Now().Add(leaseFor) })
+		_, err := s.jobs.move(ctx, of, want, func(job *Job) {
+			holding.apply(job)
+
+			job.Lease = s.jobs.clock.Now().Add(leaseFor)
+		})
 
 		switch {
 		case errors.Is(err, errSuperseded):
-			cancel(err)
+			holding.lose(err)
 
 			return
 		case err != nil && ctx.Err() == nil:
@@ -246,11 +338,15 @@ func (s step) beat(ctx context.Context, cancel context.CancelCauseFunc, of ticke
 
 // release gives the job back for the next try. Should that fail, the lease
 // runs out and the rescuer sends the job on.
-func (s step) release(ctx context.Context, of ticket, want State) {
+func (s step) release(ctx context.Context, of ticket, want State, holding *hold) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 
-	_, err := s.jobs.move(ctx, of, want, func(job *Job) { job.Lease = time.Time{} })
+	_, err := s.jobs.move(ctx, of, want, func(job *Job) {
+		holding.apply(job)
+
+		job.Lease = time.Time{}
+	})
 	if err != nil && !errors.Is(err, errSuperseded) {
 		slog.WarnContext(ctx, "lease not released, it runs out by itself", "error", err)
 	}
@@ -263,25 +359,33 @@ func (s step) finished(ctx context.Context, job Job, from State, started time.Ti
 	s.metrics.Put("StepTime", float64(took.Milliseconds()), metric.Milliseconds, metric.Dimensions{"Step": string(from)})
 }
 
-// lastWords is how long a step that has used up its time may take to give its
-// job up: a little less than what package boot keeps back for it.
-const lastWords = 800 * time.Millisecond
+// lastWordsFor is how long a step that has used up its time may take to say
+// what becomes of its job: a little less than what package boot keeps back.
+const lastWordsFor = 800 * time.Millisecond
+
+// lastWords gives a context for the last write of a step: a new one for a
+// little while, where time is up.
+func lastWords(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return ctx, func() {}
+	}
+
+	return context.WithTimeout(context.WithoutCancel(ctx), lastWordsFor)
+}
 
 // fail gives the job up, with what its person is told. A job whose failure
 // could not be told keeps what is to be told.
-func (s step) fail(ctx context.Context, of ticket, want State, cause error) error {
+func (s step) fail(ctx context.Context, of ticket, want State, holding *hold, cause error) error {
 	reference := of.reference()
 	slog.ErrorContext(logging.With(ctx, logging.Ref, reference), "job failed", "step", want, "error", cause)
 	s.metrics.Put("JobsFailed", 1, metric.Count, metric.Dimensions{"Step": string(want)})
 
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		var cancel context.CancelFunc
-
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-		defer cancel()
-	}
+	ctx, cancel := lastWords(ctx)
+	defer cancel()
 
 	_, err := s.jobs.move(ctx, of, want, func(job *Job) {
+		holding.apply(job)
+
 		if job.State == Failed {
 			return
 		}
@@ -295,25 +399,6 @@ func (s step) fail(ctx context.Context, of ticket, want State, cause error) erro
 	}
 
 	return err
-}
-
-// progress edits the person's progress message, unless the job has moved on
-// and shows something better. Conflict then; a message that cannot be edited
-// is worth a log line only.
-func (s step) progress(ctx context.Context, job Job, text message.Text) error {
-	if _, err := s.jobs.current(ctx, ticketOf(job), job.State); errors.Is(err, errSuperseded) {
-		return err
-	}
-
-	if job.Progress == 0 {
-		return nil
-	}
-
-	if err := s.messenger.Edit(ctx, addressOf(job), text); err != nil {
-		slog.InfoContext(ctx, "progress not shown", "error", err)
-	}
-
-	return nil
 }
 
 func addressOf(job Job) message.Address {
@@ -351,7 +436,7 @@ func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error)
 				After(job.Lease.Sub(now))
 		}
 
-		job.Lease = now.Add(leaseFor)
+		job.Lease, job.Parked = now.Add(leaseFor), time.Time{}
 
 		return nil
 	})

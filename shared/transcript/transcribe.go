@@ -55,10 +55,10 @@ func (t *Transcriber) Handle(ctx context.Context, delivery queue.Delivery) error
 	return t.run(ctx, delivery, Downloaded, t.transcribe)
 }
 
-func (t *Transcriber) transcribe(ctx context.Context, job Job) (func(*Job), error) {
+func (t *Transcriber) transcribe(ctx context.Context, job Job, _ *hold) (func(*Job), error) {
 	summary, cached := t.cache.Answer(ctx, job, job.SHA256)
 	if !cached {
-		if err := t.progress(ctx, job, t.texts.Progress(job, Progress{Stage: Transcribing})); err != nil {
+		if err := t.progress(ctx, job, Progress{Stage: Transcribing}); err != nil {
 			return nil, err
 		}
 
