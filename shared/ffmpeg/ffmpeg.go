@@ -1,216 +1,245 @@
-// Package ffmpeg provides the conversion of any audio or video into small
-// speech audio by the ffmpeg program, from pipe to pipe.
+// Package ffmpeg provides the preparation of any audio or video for speech
+// providers: what they can hear as it is goes as it is, all else becomes small
+// speech audio by the ffmpeg program, from the bucket to memory, cut where it
+// is long. The files are strangers' and may be made to do harm; run.go says
+// what ffmpeg may do.
 package ffmpeg
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os/exec"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/transcript"
 )
+
+// Preparer implements transcript.Preparer by the ffmpeg program.
+type Preparer struct{ program string }
+
+// NewPreparer makes a preparer that runs the program at a path.
+func NewPreparer(program string) *Preparer { return &Preparer{program: program} }
+
+// Prepare looks at the media and begins; see transcript.Preparer. Whatever is
+// copied was read to its end before: nothing in it is taken on trust.
+func (p *Preparer) Prepare(
+	ctx context.Context, media transcript.Media, bounds transcript.Bounds, longest time.Duration,
+) (transcript.Prepared, error) {
+	if media.Size <= 0 {
+		return nil, notMedia("the media is empty")
+	}
+
+	reader := newChunks(ctx, media)
+
+	prepared, err := p.prepare(ctx, reader, bounds, longest)
+	if err != nil {
+		reader.close()
+
+		return nil, err
+	}
+
+	return prepared, nil
+}
+
+func (p *Preparer) prepare(
+	ctx context.Context, media *chunks, bounds transcript.Bounds, longest time.Duration,
+) (transcript.Prepared, error) {
+	if seen, ok, err := inspect(media, bounds); err != nil || ok {
+		if err == nil {
+			err = withinLimit(seen.length, longest)
+		}
+
+		if err != nil {
+			return nil, err
+		}
+
+		if fits(seen, media.media.Size, bounds) {
+			return &copied{media: media, seen: seen}, nil
+		}
+	}
+
+	found, err := p.probe(ctx, media)
+	if err != nil {
+		return nil, err
+	}
+
+	boxes, isMP4, err := readMP4(media, media.media.Size)
+	if err != nil {
+		return nil, err
+	}
+
+	if isMP4 && boxes.sound > 0 {
+		found.track = boxes.sound
+	}
+
+	claimed := found.claim()
+
+	likely := claimed
+	if found.estimated {
+		likely /= 2 // a bitrate that varies is easily off by as much; the work itself finds out
+	}
+
+	if err := withinLimit(likely, longest); err != nil {
+		return nil, err
+	}
+
+	return p.convert(ctx, media, conversion{
+		report: found, claimed: claimed, longest: longest, jumps: isMP4 && boxes.late,
+	}, bounds)
+}
+
+// withinLimit refuses what is too long.
+func withinLimit(length, longest time.Duration) error {
+	if length <= longest {
+		return nil
+	}
+
+	return errs.New(errs.Invalid, "the media lasts %s, more than %s", length, longest).
+		Tell("error.over_limit", errs.Args{"Length": clock(length), "Limit": clock(longest)})
+}
+
+// clock writes a length as "1:02:03", which needs no language.
+func clock(length time.Duration) string {
+	return strings.TrimPrefix(time.Time{}.Add(length.Round(time.Second)%(24*time.Hour)).Format("15:04:05"), "0")
+}
+
+// claim is how long the file says that its sound is.
+func (r report) claim() time.Duration {
+	if r.track > 0 && (r.duration == 0 || r.track < r.duration) {
+		return r.track
+	}
+
+	return r.duration
+}
+
+// probe asks ffmpeg what the media is.
+func (p *Preparer) probe(ctx context.Context, media *chunks) (report, error) {
+	told := &head{limit: maxReport}
+
+	run, err := start(ctx, launch{program: p.program, arguments: probeArguments, stderr: told, media: media})
+	if err != nil {
+		return report{}, err
+	}
+
+	ended := run.wait() // it always complains, about having nothing to do
+	run.cancel()
+
+	if run.reading != nil || errs.Retryable(ended) {
+		return report{}, ended
+	}
+
+	found, err := readReport(strings.NewReader(told.text.String()))
+	if err != nil || found.format == "" {
+		return report{}, notMedia("ffmpeg does not understand the media: %s", run.complaint)
+	}
+
+	if !found.sound {
+		return report{}, errs.New(errs.Invalid, "the media, %s, has no sound", found.format).Tell("error.no_sound", nil)
+	}
+
+	return found, nil
+}
+
+// seen is what was read of a media from its beginning to its end.
+type seen struct {
+	format, name, mime string
+	channels           int
+	length             time.Duration
+}
 
 const (
-	// bitrate of speech: 24 kbit/s of Opus is 10 MB an hour and loses nothing
-	// that a recogniser needs.
-	bitrate = "24k"
-	// maxComplaint is how much of ffmpeg's own words is kept for the log.
-	maxComplaint = 2 << 10
-	// graceful is how long ffmpeg has to end after its input or its reader is gone.
-	graceful = 5 * time.Second
+	// speechRate is up to which bitrate sound is speech, or as good as: more
+	// is worth making smaller.
+	speechRate = 64_000
+	// leastRate keeps out what claims to be sound without holding any.
+	maxChannels = 2
+	// sniffed is how much of a media is looked at to see what it may be.
+	sniffed = 64
 )
 
-// Encoder runs ffmpeg.
-type Encoder struct{ program string }
+// inspect reads a media of a kind that may go as it is, to its end. Not ok:
+// it is of another kind, too large, or damaged, and ffmpeg is to say more.
+func inspect(media *chunks, bounds transcript.Bounds) (seen, bool, error) {
+	size := media.media.Size
+	if bounds.Bytes > 0 && size > bounds.Bytes {
+		return seen{}, false, nil
+	}
 
-// New makes an encoder that runs the program at a path.
-func New(program string) *Encoder { return &Encoder{program: program} }
+	begin := make([]byte, min(sniffed, size))
+	if _, err := media.ReadAt(begin, 0); err != nil {
+		return seen{}, false, err
+	}
 
-// arguments: the first audio track, 16 kHz mono, in Ogg Opus. Only pipes may
-// be opened, so that no playlist makes ffmpeg read files or addresses; any
-// error ends the run, since ffmpeg otherwise takes a cut file for a whole one.
-func arguments() []string {
-	return []string{
-		"-nostdin", "-hide_banner", "-loglevel", "error", "-xerror",
-		"-protocol_whitelist", "pipe", "-i", "pipe:0",
-		"-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1",
-		"-ac", "1", "-ar", "16000", "-c:a", "libopus", "-b:a", bitrate, "-application", "voip", "-compression_level", "5",
-		"-threads", "1", "-f", "ogg", "pipe:1",
+	file := bufio.NewReaderSize(io.NewSectionReader(media, 0, size), blockBytes)
+
+	var (
+		found seen
+		err   error
+	)
+
+	switch {
+	case strings.HasPrefix(string(begin), capture) && strings.Contains(string(begin), headMagic):
+		found = seen{format: "ogg", name: "audio.ogg", mime: "audio/ogg", channels: 0}
+		found.length, found.channels, err = walkOpus(file)
+	case strings.HasPrefix(string(begin), "ID3") || (len(begin) >= frameHead && begin[0] == 0xff && begin[1]&0xe0 == 0xe0):
+		found = seen{format: "mp3", name: "audio.mp3", mime: "audio/mpeg", channels: 1}
+		found.length, err = walkMP3(file)
+	default:
+		return seen{}, false, nil
+	}
+
+	if errors.Is(err, errOgg) || errors.Is(err, errMPEG) || (err == nil && found.length <= 0) {
+		return seen{}, false, nil
+	}
+
+	return found, err == nil, err
+}
+
+// fits reports whether a media that is whole can be heard as it is.
+func fits(of seen, size int64, bounds transcript.Bounds) bool {
+	return slices.Contains(bounds.Formats, of.format) && of.channels <= maxChannels &&
+		(bounds.Duration == 0 || of.length <= bounds.Duration) &&
+		float64(size)*8 <= speechRate*of.length.Seconds()
+}
+
+// copied is a media that goes as it is.
+type copied struct {
+	media *chunks
+	seen  seen
+	given bool
+}
+
+func (c *copied) About() transcript.About {
+	return transcript.About{
+		Format: c.seen.format, Duration: c.seen.length, Copied: true,
+		Bitrate: int(float64(c.media.media.Size) * 8 / c.seen.length.Seconds()), Bytes: c.media.media.Size, Parts: 1,
 	}
 }
 
-// Encode starts ffmpeg on media and gives its output, Ogg Opus at 16 kHz mono.
-// Reading it fails with Invalid where ffmpeg cannot understand the media, and
-// with the media's own error where reading that fails. Close ends ffmpeg and
-// gives the same error again. A media that hangs holds it up for no longer than
-// 5 s; closing that media is then what ends the last read of it.
-func (e *Encoder) Encode(ctx context.Context, media io.Reader) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	input := &source{from: media, done: make(chan struct{})}
-	complaint := &head{limit: maxComplaint}
-
-	command := exec.CommandContext(ctx, e.program, arguments()...) //nolint:gosec // the path is a setting of the operator
-	command.Stderr = complaint
-	command.WaitDelay = graceful
-	command.Env = []string{} // no secrets of ours for a program that reads strangers' files
-
-	output, err := command.StdoutPipe()
-	if err != nil {
-		cancel()
-
-		return nil, errs.Wrap(err, errs.Internal, "make a pipe for ffmpeg")
+func (c *copied) Next(context.Context) (transcript.Part, error) {
+	if c.given {
+		return transcript.Part{}, io.EOF
 	}
 
-	feed, err := command.StdinPipe() // not Stdin, for which Wait would wait although it hangs
-	if err != nil {
-		cancel()
+	c.given = true
+	media := c.media.media
 
-		return nil, errs.Wrap(err, errs.Internal, "make a pipe for ffmpeg")
-	}
-
-	if err := command.Start(); err != nil {
-		cancel()
-
-		return nil, errs.Wrap(err, errs.Internal, "start ffmpeg at %s (is the layer there, is LAPAK_FFMPEG right?)", e.program)
-	}
-
-	go input.pour(feed)
-
-	wait := sync.OnceValue(func() error {
-		waited := command.Wait()
-		input.await()
-
-		return verdict(waited, input.failure(), complaint.String())
-	})
-
-	return &encoded{output: output, wait: wait, cancel: cancel}, nil
+	return transcript.Part{
+		Number: 1, Length: c.seen.length, Name: c.seen.name, Type: c.seen.mime, Size: media.Size, Link: media.Link,
+		Open: func(ctx context.Context) (io.ReadCloser, error) { return media.Open(ctx, blob.Range{}) },
+	}, nil
 }
 
-// verdict says what an ended run means. The media's reader knows better than
-// ffmpeg why input was missing.
-func verdict(waited, reading error, complaint string) error {
-	if reading != nil {
-		return fmt.Errorf("read media for ffmpeg: %w", reading)
-	}
+func (c *copied) Done() time.Duration    { return c.seen.length }
+func (c *copied) Missing() time.Duration { return 0 } // else it would not have been copied
 
-	if exit, ok := errors.AsType[*exec.ExitError](waited); ok && exit.Exited() {
-		return errs.New(errs.Invalid, "ffmpeg does not understand the media: %s", complaint).Tell("error.not_media", nil)
-	}
-
-	if waited != nil {
-		return errs.Wrap(waited, errs.Unavailable, "ffmpeg was stopped: %s", complaint)
-	}
+func (c *copied) Close() error {
+	c.media.close()
 
 	return nil
 }
-
-// encoded is the output of a running ffmpeg.
-type encoded struct {
-	output io.ReadCloser
-	wait   func() error
-	cancel context.CancelFunc
-	ended  atomic.Bool // a reader may still be at it when Close is called
-}
-
-// Read passes on ffmpeg's output. The end of the output is the end of the
-// stream only if ffmpeg ended well.
-func (e *encoded) Read(into []byte) (int, error) {
-	count, err := e.output.Read(into)
-	if err == nil || count > 0 {
-		return count, nil
-	}
-
-	e.ended.Store(true)
-	if failure := e.wait(); failure != nil {
-		return 0, failure
-	}
-
-	return 0, io.EOF
-}
-
-// Close ends ffmpeg. It gives the failure of a run that ended by itself; one
-// that was cut short by Close has none.
-func (e *encoded) Close() error {
-	if e.ended.Load() {
-		e.cancel()
-
-		return e.wait()
-	}
-
-	e.cancel()
-
-	if err := e.wait(); err != nil && errs.Is(err, errs.Invalid) {
-		return err
-	}
-
-	return nil
-}
-
-// source remembers how reading the media failed.
-type source struct {
-	from io.Reader
-	done chan struct{} // closed when nothing is read any more
-
-	mu  sync.Mutex
-	err error
-}
-
-// pour passes the media on until it ends or nobody takes any more.
-func (s *source) pour(to io.WriteCloser) {
-	defer close(s.done)
-	defer to.Close() // ffmpeg says what it makes of the end
-
-	_, _ = io.Copy(to, s) // Read has kept its error; one of writing is ffmpeg's own end
-}
-
-// await waits for the last read to end, if it does so soon.
-func (s *source) await() {
-	timer := time.NewTimer(graceful)
-	defer timer.Stop()
-
-	select {
-	case <-s.done:
-	case <-timer.C:
-	}
-}
-
-func (s *source) Read(into []byte) (int, error) {
-	count, err := s.from.Read(into)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.mu.Lock()
-		s.err = err
-		s.mu.Unlock()
-	}
-
-	return count, err //nolint:wrapcheck // io.EOF must stay what it is
-}
-
-func (s *source) failure() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.err
-}
-
-// head keeps the beginning of what is written to it.
-type head struct {
-	text  bytes.Buffer
-	limit int
-}
-
-func (h *head) Write(text []byte) (int, error) {
-	if room := h.limit - h.text.Len(); room > 0 {
-		h.text.Write(text[:min(room, len(text))])
-	}
-
-	return len(text), nil
-}
-
-func (h *head) String() string { return strings.Join(strings.Fields(h.text.String()), " ") }
