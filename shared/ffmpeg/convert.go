@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,21 +67,20 @@ type conversion struct {
 
 // convert starts ffmpeg on a media.
 func (p *Preparer) convert(
-	ctx context.Context, media *chunks, with conversion, bounds transcript.Bounds,
+	ctx context.Context, media *chunks, made *conversion, bounds transcript.Bounds,
 ) (transcript.Prepared, error) {
-	planned, err := planFor(with.claimed, bounds)
+	planned, err := planFor(made.claimed, bounds)
 	if err != nil {
 		return nil, err
 	}
 
 	// Which parts there are is not known where the file does not say.
-	levels := planned.parts > 1 || with.claimed == 0 || with.report.estimated
+	levels := planned.parts > 1 || made.claimed == 0 || made.report.estimated
 	how := launch{
 		program: p.program, media: media, levels: levels,
 		arguments: func(input string) []string { return convertArguments(input, planned.bitrate, levels) },
 	}
 
-	made := &with
 	made.plan, made.media = planned, media
 
 	if !made.jumps {
@@ -115,7 +115,19 @@ func (p *Preparer) convert(
 
 func (c *conversion) About() transcript.About {
 	return transcript.About{
-		Format: c.report.format, Duration: c.claimed, Bitrate: c.plan.bitrate, Bytes: c.plan.bytes, Parts: c.plan.parts,
+		Format: shortName(c.report.format), Duration: c.claimed, Bitrate: c.plan.bitrate, Bytes: c.plan.bytes, Parts: c.plan.parts,
+	}
+}
+
+// shortName is what people call a container that ffmpeg has several names for.
+func shortName(format string) string {
+	switch first, _, _ := strings.Cut(format, ","); first {
+	case "mov":
+		return "mp4"
+	case "matroska":
+		return "mkv"
+	default:
+		return first
 	}
 }
 

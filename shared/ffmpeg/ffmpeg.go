@@ -88,7 +88,7 @@ func (p *Preparer) prepare(
 		return nil, err
 	}
 
-	return p.convert(ctx, media, conversion{
+	return p.convert(ctx, media, &conversion{
 		report: found, claimed: claimed, longest: longest, jumps: isMP4 && boxes.late,
 	}, bounds)
 }
@@ -155,8 +155,7 @@ type seen struct {
 const (
 	// speechRate is up to which bitrate sound is speech, or as good as: more
 	// is worth making smaller.
-	speechRate = 64_000
-	// leastRate keeps out what claims to be sound without holding any.
+	speechRate  = 64_000
 	maxChannels = 2
 	// sniffed is how much of a media is looked at to see what it may be.
 	sniffed = 64
@@ -165,8 +164,12 @@ const (
 // inspect reads a media of a kind that may go as it is, to its end. Not ok:
 // it is of another kind, too large, or damaged, and ffmpeg is to say more.
 func inspect(media *chunks, bounds transcript.Bounds) (seen, bool, error) {
-	size := media.media.Size
-	if bounds.Bytes > 0 && size > bounds.Bytes {
+	size, most := media.media.Size, bounds.Bytes
+	if media.media.Link != nil {
+		most = max(most, bounds.LinkBytes)
+	}
+
+	if bounds.Bytes > 0 && size > most {
 		return seen{}, false, nil
 	}
 

@@ -24,6 +24,7 @@ type Bounds struct {
 	LinkBytes int64         // of audio that has a Link, from which the provider fetches it; at least Bytes
 	Duration  time.Duration // of the audio
 	Formats   []string      // containers that are heard as they are: "ogg", "mp3", "m4a", "wav", "flac", "webm"
+	Whole     bool          // cut only what does not fit: speakers are told apart within one call
 }
 
 // Preparer makes of any media what a provider can hear.
