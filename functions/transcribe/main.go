@@ -3,6 +3,7 @@ package main
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
@@ -25,6 +26,9 @@ type settings struct {
 	Speech   string `env:"LAPAK_SPEECH_URL,required,notEmpty"`
 	Model    string `env:"LAPAK_SPEECH_MODEL,required,notEmpty"`
 	Ffmpeg   string `env:"LAPAK_FFMPEG,required,notEmpty"`
+
+	PartsAtOnce int           `env:"LAPAK_PARTS_AT_ONCE,required,notEmpty"`
+	Longest     time.Duration `env:"LAPAK_LONGEST_RECORDING,required,notEmpty"`
 }
 
 func main() {
@@ -36,14 +40,21 @@ func main() {
 
 		bucket := worker.Bucket(base, settings.Bucket)
 		vault := worker.Vault(base, settings.Secrets)
-		transcriber := transcript.NewTranscriber(
-			transcript.NewService(worker.State(base, settings.State), base.Clock),
-			ffmpeg.New(settings.Ffmpeg),
-			groq.New(trace.Client(&http.Client{}), settings.Speech, settings.Model, vault), // the context of each call bounds it
-			bucket,
-			transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
-			telegram.NewBots(vault, settings.Telegram), texts, base.Metrics,
-		)
+		transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
+			Jobs:        transcript.NewService(worker.State(base, settings.State), base.Clock),
+			Preparer:    encoder{ffmpeg.New(settings.Ffmpeg)},
+			Speech:      provider{groq.New(trace.Client(&http.Client{}), settings.Speech, settings.Model, vault)}, // contexts bound it
+			Bucket:      bucket,
+			Cache:       transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
+			Messenger:   telegram.NewBots(vault, settings.Telegram),
+			Texts:       texts,
+			Metrics:     base.Metrics,
+			PartsAtOnce: settings.PartsAtOnce,
+			Longest:     settings.Longest,
+		})
+		if err != nil {
+			return nil, err
+		}
 
 		return worker.Function(base, transcriber.Handle, settings.Standard, settings.Priority), nil
 	})

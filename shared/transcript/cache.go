@@ -197,19 +197,22 @@ func (c cached) memoryKey() string {
 
 // Keep stores a transcript as its job's own and remembers it for CacheFor; it
 // gives the job's summary, and whether the cache can answer with it now.
-// Failing to remember is logged, no more.
-func (c *Cache) Keep(ctx context.Context, job Job, result Transcript) (Summary, bool, error) {
+// missing is how much of the file's end could not be read. Failing to remember
+// is logged, no more.
+func (c *Cache) Keep(ctx context.Context, job Job, result Transcript, missing time.Duration) (Summary, bool, error) {
 	text, err := json.Marshal(result)
 	if err != nil {
 		return Summary{}, false, errs.Wrap(err, errs.Internal, "encode the transcript of job %s", job.ID)
 	}
 
 	own := result.summarise(transcriptBlob(job))
+	own.Missing = missing
+
 	if err := putTranscript(ctx, c.bucket, own.Blob, text); err != nil {
 		return Summary{}, false, err
 	}
 
-	if err := c.remember(ctx, job, result, text); err != nil {
+	if err := c.remember(ctx, job, own, text); err != nil {
 		slog.WarnContext(ctx, "transcript not cached", "error", err)
 
 		return own, false, nil
@@ -218,14 +221,15 @@ func (c *Cache) Keep(ctx context.Context, job Job, result Transcript) (Summary, 
 	return own, true, nil
 }
 
-func (c *Cache) remember(ctx context.Context, job Job, result Transcript, text []byte) error {
+func (c *Cache) remember(ctx context.Context, job Job, summary Summary, text []byte) error {
 	of, err := transcriptsOf(job.Store, job.SHA256)
 	if err != nil {
 		return err
 	}
 
 	now := c.clock.Now()
-	kept := cached{Summary: result.summarise(cacheBlob(job.Store, job.SHA256, job.Options)), Kept: now}
+	kept := cached{Summary: summary, Kept: now}
+	kept.Summary.Blob = cacheBlob(job.Store, job.SHA256, job.Options)
 
 	body, err := table.Encode(kept)
 	if err != nil {

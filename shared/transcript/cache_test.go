@@ -171,7 +171,7 @@ func TestKeepingFails(t *testing.T) {
 	}{{times: 1, after: 0, err: true}, {times: 1, after: 1, kept: false}, {times: 0, kept: true}} {
 		plan := &planned{op: blobmemory.OpPut, kind: fault.FailBefore, times: c.times, after: c.after}
 		w := newFaultyWorld(t, plan)
-		_, kept, err := w.cache.Keep(w.ctx, transcript.Job{ID: "J", Store: kopi, User: 1, SHA256: "00"}, transcript.Transcript{})
+		_, kept, err := w.cache.Keep(w.ctx, transcript.Job{ID: "J", Store: kopi, User: 1, SHA256: "00"}, transcript.Transcript{}, 0)
 		assert.Equal(t, c.err, err != nil)
 		assert.Equal(t, c.kept, kept)
 	}

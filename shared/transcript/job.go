@@ -75,7 +75,8 @@ type Options struct {
 	Speakers bool   `json:"speakers,omitempty"` // tell speakers apart
 }
 
-// Attempt is one call of a speech provider, whatever came of it.
+// Attempt is one call of a speech provider, whatever came of it, or the sum of
+// several alike.
 type Attempt struct {
 	Provider string        `json:"provider"`
 	Model    string        `json:"model"`
@@ -86,6 +87,7 @@ type Attempt struct {
 	Unknown bool          `json:"unknown,omitempty"`
 	Took    time.Duration `json:"took"`
 	Error   errs.Code     `json:"error,omitempty"` // empty: it was heard
+	Calls   int           `json:"calls,omitempty"` // that are summed up here; 0 where it is one
 }
 
 // Checkpoint is how far the download of a large file has come, so that the

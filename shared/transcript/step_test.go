@@ -59,7 +59,8 @@ func TestAFileBecomesAMessage(t *testing.T) {
 	assert.Equal(t, time.Second, done.UpdatedAt.Sub(done.CreatedAt))
 	assert.Empty(t, w.objects(t, "media/"), "the file has done its duty")
 	assert.Len(t, w.objects(t, "transcripts/kopi/"), 1)
-	assert.Contains(t, w.metrics.String(), `"TranscribedSeconds":3`)
+	assert.Equal(t, []transcript.Attempt{{Provider: "test", Model: "whisper", Audio: partTakes, Cost: 7}}, done.Attempts)
+	assert.Contains(t, w.metrics.String(), `"Level":"miss"`)
 }
 
 func TestTheSameFileIsNotHeardTwice(t *testing.T) {
@@ -514,51 +515,54 @@ func TestTicketsOfAnEarlierRoundAreStale(t *testing.T) {
 	assert.Equal(t, transcript.Delivered, w.job(t, job.ID).State)
 }
 
-func TestEncoderFailures(t *testing.T) {
+func TestPreparationFails(t *testing.T) {
 	t.Parallel()
 
 	notMedia := errs.New(errs.Invalid, "no sound in it").Tell("error.not_media", nil)
 
-	t.Run("cannot start", func(t *testing.T) {
-		t.Parallel()
+	for name, c := range map[string]struct {
+		prepare error
+		next    error
+		reason  string
+		calls   int
+	}{
+		"no ffmpeg":         {prepare: errs.New(errs.Internal, "no ffmpeg")},
+		"no media":          {prepare: notMedia, reason: "error.not_media"},
+		"it breaks off":     {next: notMedia, reason: "error.not_media", calls: 1},
+		"it cannot be read": {next: errs.New(errs.Unavailable, "503"), calls: transcript.MaxAttempts},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 
-		w := newWorld(t)
-		w.encoder.err = errs.New(errs.Internal, "no ffmpeg")
-		job := w.start(t)
-		w.run(t)
-		assert.Equal(t, transcript.Apologised, w.job(t, job.ID).State)
-	})
-	t.Run("why the audio broke off says more", func(t *testing.T) {
-		t.Parallel()
+			w := newWorld(t)
+			w.encoder.err, w.encoder.nextErr = c.prepare, c.next
+			job := w.start(t)
+			w.run(t)
+			assert.Equal(t, transcript.Apologised, w.job(t, job.ID).State)
+			assert.Equal(t, c.reason, w.job(t, job.ID).Reason)
+			assert.Equal(t, c.calls, w.provider.calls)
+			assert.Empty(t, w.objects(t, "transcripts/"), "what was heard of half a file is no transcript")
+		})
+	}
+}
 
-		w := newWorld(t)
-		w.encoder.closeErr = notMedia
-		w.provider.err = errs.New(errs.Unavailable, "400 or so")
-		job := w.start(t)
-		w.run(t)
-		assert.Equal(t, "error.not_media", w.job(t, job.ID).Reason)
-		assert.Equal(t, 1, w.provider.calls)
-	})
-	t.Run("an answer to half a file is none", func(t *testing.T) {
-		t.Parallel()
+func TestWhatIsMissingIsKept(t *testing.T) {
+	t.Parallel()
 
-		w := newWorld(t)
-		w.encoder.closeErr = notMedia
-		job := w.start(t)
-		w.run(t)
-		assert.Equal(t, transcript.Apologised, w.job(t, job.ID).State)
-		assert.Empty(t, w.objects(t, "transcripts/"))
-	})
-	t.Run("the provider refuses what is broken", func(t *testing.T) {
-		t.Parallel()
+	w := newWorld(t)
+	w.encoder.missing = time.Minute
+	w.encoder.closeErr = errs.New(errs.Unavailable, "ended badly, which nobody needs to know")
 
-		w := newWorld(t)
-		w.encoder.closeErr = errs.New(errs.Unavailable, "stopped")
-		w.provider.err = errs.New(errs.Invalid, "400").Tell("error.not_heard", nil)
-		job := w.start(t)
+	for number := range 2 { // the second from the cache
+		job, err := w.jobs.Start(w.ctx, w.request(5+number))
+		require.NoError(t, err)
 		w.run(t)
-		assert.Equal(t, "error.not_heard", w.job(t, job.ID).Reason)
-	})
+		assert.Equal(t, time.Minute, w.job(t, job.ID).Result.Missing)
+	}
+
+	assert.Equal(t, 1, w.provider.calls)
+	assert.Equal(t, int64(1<<20), w.encoder.asked.Bytes)
+	assert.Equal(t, time.Hour, w.encoder.longest)
 }
 
 // planned fails the calls of one kind, as often as said.

@@ -2,9 +2,11 @@ package transcript
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -12,42 +14,51 @@ import (
 	"github.com/lapak-id/lapak/shared/queue"
 )
 
-// Encoder turns any audio or video into small speech audio, as a stream.
-type Encoder interface {
-	// Encode reads media and gives Ogg Opus, 16 kHz mono. Reading from the
-	// result fails, with Invalid and a sentence for the person, where the
-	// media cannot be understood. The caller closes the result.
-	Encode(ctx context.Context, media io.Reader) (io.ReadCloser, error)
-}
+// TranscriberOptions are what the transcription step works with. All are
+// needed.
+type TranscriberOptions struct {
+	Jobs      *Service
+	Preparer  Preparer
+	Speech    Speech
+	Bucket    blob.Bucket
+	Cache     *Cache
+	Messenger Messenger
+	Texts     Texts
+	Metrics   *metric.Emitter
 
-// Recognizer hears what is said.
-type Recognizer interface {
-	// Recognize streams Ogg Opus to a provider. Invalid where it cannot be
-	// heard at all, Limited and Unavailable where another try may help.
-	Recognize(ctx context.Context, store string, audio io.Reader) (Transcript, error)
-	// Model names what hears: transcripts of different models are cached apart.
-	Model() string
+	// PartsAtOnce is how many parts of a recording are heard at a time, at
+	// most: so many are in memory.
+	PartsAtOnce int
+	// Longest recording that is taken.
+	Longest time.Duration
 }
 
 // Transcriber turns stored files into transcripts.
 type Transcriber struct {
 	step
 
-	encoder    Encoder
-	recognizer Recognizer
-	bucket     blob.Bucket
-	cache      *Cache
+	preparer    Preparer
+	speech      Speech
+	bucket      blob.Bucket
+	cache       *Cache
+	partsAtOnce int
+	longest     time.Duration
 }
 
-// NewTranscriber makes the transcription step.
-func NewTranscriber(
-	jobs *Service, encoder Encoder, recognizer Recognizer, bucket blob.Bucket, cache *Cache,
-	messenger Messenger, texts Texts, metrics *metric.Emitter,
-) *Transcriber {
-	return &Transcriber{
-		step:    step{jobs: jobs, messenger: messenger, texts: texts, metrics: metrics},
-		encoder: encoder, recognizer: recognizer, bucket: bucket, cache: cache,
+// NewTranscriber makes the transcription step. Invalid where a number is none.
+func NewTranscriber(options TranscriberOptions) (*Transcriber, error) {
+	if options.PartsAtOnce < 1 || options.Longest <= 0 {
+		return nil, errs.New(errs.Invalid, "transcribe %d parts at once of recordings up to %s: both must be positive",
+			options.PartsAtOnce, options.Longest)
 	}
+
+	return &Transcriber{
+		step: step{
+			jobs: options.Jobs, messenger: options.Messenger, texts: options.Texts, metrics: options.Metrics,
+		},
+		preparer: options.Preparer, speech: options.Speech, bucket: options.Bucket, cache: options.Cache,
+		partsAtOnce: options.PartsAtOnce, longest: options.Longest,
+	}, nil
 }
 
 // Handle transcribes the file of the job that a delivery names.
@@ -55,21 +66,13 @@ func (t *Transcriber) Handle(ctx context.Context, delivery queue.Delivery) error
 	return t.run(ctx, delivery, Downloaded, t.transcribe)
 }
 
-func (t *Transcriber) transcribe(ctx context.Context, job Job, _ *hold) (func(*Job), error) {
+func (t *Transcriber) transcribe(ctx context.Context, job Job, holding *hold) (func(*Job), error) {
 	summary, cached := t.cache.Answer(ctx, job, job.SHA256)
 	if !cached {
-		if err := t.progress(ctx, job, Progress{Stage: Transcribing}); err != nil {
-			return nil, err
-		}
-
 		t.cache.looked(levelMiss)
 
-		result, err := t.hear(ctx, job)
-		if err != nil {
-			return nil, err
-		}
-
-		if summary, cached, err = t.cache.Keep(ctx, job, result); err != nil {
+		var err error
+		if summary, cached, err = t.hearAndKeep(ctx, job, holding); err != nil {
 			return nil, err
 		}
 	}
@@ -85,34 +88,73 @@ func (t *Transcriber) transcribe(ctx context.Context, job Job, _ *hold) (func(*J
 	return func(job *Job) { job.State, job.Result, job.Media = Transcribed, &summary, "" }, nil
 }
 
-// hear streams bucket -> encoder -> provider, with nothing stored in between.
-func (t *Transcriber) hear(ctx context.Context, job Job) (Transcript, error) {
+func (t *Transcriber) hearAndKeep(ctx context.Context, job Job, holding *hold) (Summary, bool, error) {
 	started := t.jobs.clock.Now()
 
-	media, _, err := t.bucket.Get(ctx, job.Media, blob.Range{})
-	if err != nil { // not found: another worker was faster, and the next try finds its result
-		return Transcript{}, errs.Wrap(err, errs.Unavailable, "read the file of job %s", job.ID)
-	}
-	defer media.Close() // it was read, nothing can be lost
-
-	audio, err := t.encoder.Encode(ctx, media)
+	hearing, err := t.hear(ctx, job, holding)
 	if err != nil {
-		return Transcript{}, fmt.Errorf("encode the file of job %s: %w", job.ID, err)
+		return Summary{}, false, fmt.Errorf("transcribe the file of job %s: %w", job.ID, err)
 	}
 
-	result, err := t.recognizer.Recognize(ctx, job.Store, audio)
-	if closed := audio.Close(); closed != nil && !errs.Is(err, errs.Invalid) {
-		err = closed // why the audio broke off says more than that it did
+	result := join(hearing.inOrder())
+	slog.InfoContext(ctx, "heard", "model", result.Model, "language", result.Language, "audio_ms", result.Duration.Milliseconds(),
+		"parts", len(hearing.heard), "missing_ms", hearing.missing.Milliseconds(),
+		"took_ms", t.jobs.clock.Now().Sub(started).Milliseconds())
+
+	summary, cached, err := t.cache.Keep(ctx, job, result, hearing.missing)
+	if err == nil {
+		hearing.forget(ctx)
 	}
 
-	if err != nil {
-		return Transcript{}, fmt.Errorf("transcribe the file of job %s: %w", job.ID, err)
-	}
-
-	took := t.jobs.clock.Now().Sub(started)
-	t.metrics.Put("TranscribedSeconds", result.Duration.Seconds(), metric.Seconds, metric.Dimensions{"Model": t.recognizer.Model()})
-	slog.InfoContext(ctx, "provider answered", "model", t.recognizer.Model(), "took_ms", took.Milliseconds(),
-		"audio_ms", result.Duration.Milliseconds(), "language", result.Language)
-
-	return result, nil
+	return summary, cached, err
 }
+
+// hear prepares the file and has its parts heard.
+func (t *Transcriber) hear(ctx context.Context, job Job, holding *hold) (*hearing, error) {
+	bounds, err := t.speech.Bounds(ctx, job.Store, job.Options)
+	if err != nil {
+		return nil, err
+	}
+
+	object, err := t.bucket.Head(ctx, job.Media)
+	if err != nil { // not found: another worker was faster, and the next try finds its result
+		return nil, errs.Wrap(err, errs.Unavailable, "find the file of job %s", job.ID)
+	}
+
+	prepared, err := t.preparer.Prepare(ctx, t.media(object), bounds, t.longest)
+	if err != nil {
+		return nil, err
+	}
+
+	hearing := newHearing(t, job, holding, prepared)
+	err = hearing.run(ctx)
+
+	if closed := prepared.Close(); closed != nil {
+		slog.WarnContext(ctx, "preparation did not end well", "error", closed)
+	}
+
+	return hearing, err
+}
+
+func (t *Transcriber) media(object blob.Object) Media {
+	return Media{
+		Size: object.Size,
+		Open: func(ctx context.Context, part blob.Range) (io.ReadCloser, error) {
+			content, _, err := t.bucket.Get(ctx, object.Key, part)
+			if err != nil {
+				return nil, errs.Wrap(err, errs.Unavailable, "read the stored file")
+			}
+
+			return content, nil
+		},
+		Link: func(ctx context.Context) (string, error) {
+			return t.bucket.Link(ctx, object.Key, linkFor)
+		},
+	}
+}
+
+// linkFor is how long a provider has to fetch a file by itself.
+const linkFor = 15 * time.Minute
+
+// errLate says that the function's time does not suffice for another part.
+var errLate = errors.New("the function's time is nearly over")

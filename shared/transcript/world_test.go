@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/lapak-id/lapak/shared/blob"
 	blobmemory "github.com/lapak-id/lapak/shared/blob/memory"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -38,6 +39,8 @@ func TestMain(m *testing.M) {
 }
 
 const (
+	partsAtOnce = 3
+
 	kopi    = "kopi"
 	person  = int64(1001)
 	spoken  = "OggS the sound of a voice"
@@ -100,10 +103,10 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 
 		files:     &files{content: map[string]string{"voice": spoken}},
 		encoder:   &encoder{},
-		provider:  &provider{text: words},
 		messenger: newMessenger(),
 	}
 
+	w.provider = &provider{text: words, encoder: w.encoder}
 	senders := map[queue.Name]queue.Sender{}
 
 	for _, name := range []queue.Name{
@@ -123,7 +126,12 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 	w.rescuer = transcript.NewRescuer(w.jobs, stores, metrics)
 	w.downloader = transcript.NewDownloader(w.jobs, w.files, w.bucket, w.cache, w.messenger, texts{}, metrics)
 	w.deliverer = transcript.NewDeliverer(w.jobs, w.bucket, w.scratch, now, w.messenger, texts{}, metrics)
-	transcriber := transcript.NewTranscriber(w.jobs, w.encoder, w.provider, w.bucket, w.cache, w.messenger, texts{}, metrics)
+	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
+		Jobs: w.jobs, Preparer: w.encoder, Speech: w.provider, Bucket: w.bucket, Cache: w.cache,
+		Messenger: w.messenger, Texts: texts{}, Metrics: metrics, PartsAtOnce: partsAtOnce, Longest: time.Hour,
+	})
+	require.NoError(t, err)
+
 	w.handlers = map[queue.Name]queue.Handler{
 		queue.Downloads:      w.downloader.Handle,
 		queue.Transcriptions: transcriber.Handle,
@@ -269,17 +277,31 @@ func (f *files) Open(_ context.Context, of transcript.FileRef, offset int64) (io
 	return io.NopCloser(reader), size, nil
 }
 
-// encoder passes media on as it is.
+// encoder makes parts of media as they are: one, or those of a few bytes each.
 type encoder struct {
 	mu       sync.Mutex
-	err      error
+	err      error // of Prepare
+	nextErr  error // behind the last part
 	closeErr error
+	missing  time.Duration
+	bytes    int // of a part; 0: all in one
 	before   func(context.Context)
+	asked    transcript.Bounds
+	longest  time.Duration
+	out      int // parts that were given and not heard yet
+	mostOut  int
 }
 
-func (e *encoder) Encode(ctx context.Context, media io.Reader) (io.ReadCloser, error) {
+// partTakes is how long a part of a few bytes lasts.
+const partTakes = 10 * time.Second
+
+func (e *encoder) Prepare(
+	ctx context.Context, media transcript.Media, bounds transcript.Bounds, longest time.Duration,
+) (transcript.Prepared, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
+	e.asked, e.longest = bounds, longest
 
 	if e.before != nil {
 		e.before(ctx)
@@ -289,30 +311,119 @@ func (e *encoder) Encode(ctx context.Context, media io.Reader) (io.ReadCloser, e
 		return nil, fmt.Errorf("encode: %w", err)
 	}
 
-	return &closer{Reader: media, err: e.closeErr}, e.err
+	if e.err != nil {
+		return nil, e.err
+	}
+
+	content, err := media.Open(ctx, blob.Range{})
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+
+	sound, err := io.ReadAll(content)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "read media")
+	}
+
+	return &prepared{encoder: e, rest: string(sound)}, nil
 }
 
-type closer struct {
-	io.Reader
+type prepared struct {
+	*encoder
 
-	err error
+	rest  string
+	given int
 }
 
-func (c *closer) Close() error { return c.err }
+func (p *prepared) About() transcript.About {
+	if p.bytes == 0 {
+		return transcript.About{Parts: 1}
+	}
 
-// provider hears the same words in everything.
+	parts := (len(p.rest) + p.bytes - 1) / p.bytes
+
+	return transcript.About{Parts: parts, Duration: time.Duration(parts) * partTakes}
+}
+
+func (p *prepared) Next(ctx context.Context) (transcript.Part, error) {
+	if err := ctx.Err(); err != nil {
+		return transcript.Part{}, fmt.Errorf("encode: %w", err)
+	}
+
+	if p.rest == "" && p.given > 0 {
+		if p.nextErr != nil {
+			return transcript.Part{}, p.nextErr
+		}
+
+		return transcript.Part{}, io.EOF
+	}
+
+	size := len(p.rest)
+	if p.bytes > 0 {
+		size = min(p.bytes, size)
+	}
+
+	sound := p.rest[:size]
+	p.rest, p.given = p.rest[size:], p.given+1
+	part := transcript.Part{
+		Number: p.given, Name: "audio.ogg", Size: int64(size),
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(sound)), nil },
+	}
+
+	if p.bytes > 0 {
+		part.Start, part.Length = time.Duration(p.given-1)*partTakes, partTakes
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.out++
+	p.mostOut = max(p.mostOut, p.out)
+
+	return part, nil
+}
+
+func (*prepared) Done() time.Duration      { return 0 }
+func (p *prepared) Missing() time.Duration { return p.missing }
+func (p *prepared) Close() error           { return p.closeErr }
+
+// provider hears the same words in everything, unless it is to repeat what it
+// is given.
 type provider struct {
-	mu    sync.Mutex
-	text  string
-	err   error
-	calls int
-	heard []string
-	while func()
+	mu      sync.Mutex
+	text    string
+	echo    bool // the text is what it is given
+	err     error
+	calls   int
+	heard   []string
+	while   func()
+	hear    func(ctx context.Context, sound string) error // in parallel
+	encoder *encoder
 }
 
-func (p *provider) Model() string { return "whisper-test" }
+func (*provider) Bounds(context.Context, string, transcript.Options) (transcript.Bounds, error) {
+	return transcript.Bounds{Bytes: 1 << 20}, nil
+}
 
-func (p *provider) Recognize(_ context.Context, _ string, audio io.Reader) (transcript.Transcript, error) {
+func (p *provider) Recognize(
+	ctx context.Context, ask transcript.Ask,
+) (transcript.Transcript, []transcript.Attempt, error) {
+	content, err := ask.Part.Open(ctx)
+	if err != nil {
+		return transcript.Transcript{}, nil, err
+	}
+	defer content.Close()
+
+	sound, err := io.ReadAll(content)
+	if err != nil {
+		return transcript.Transcript{}, nil, fmt.Errorf("hear: %w", err)
+	}
+
+	if p.hear != nil {
+		err = p.hear(ctx, string(sound))
+	}
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -322,21 +433,27 @@ func (p *provider) Recognize(_ context.Context, _ string, audio io.Reader) (tran
 		p.while()
 	}
 
-	if p.err != nil {
-		return transcript.Transcript{}, p.err
-	}
+	err = cmp.Or(err, p.err)
 
-	sound, err := io.ReadAll(audio)
+	p.encoder.mu.Lock()
+	p.encoder.out--
+	p.encoder.mu.Unlock()
+
+	made := transcript.Attempt{Provider: "test", Model: "whisper", Audio: partTakes, Cost: 7, Error: errs.CodeOf(err)}
 	if err != nil {
-		return transcript.Transcript{}, fmt.Errorf("hear: %w", err)
+		return transcript.Transcript{}, []transcript.Attempt{made}, err
 	}
 
 	p.heard = append(p.heard, string(sound))
+	text := p.text
+	if p.echo {
+		text = string(sound)
+	}
 
 	return transcript.Transcript{
-		Text: p.text, Language: "en", Duration: 3 * time.Second,
-		Segments: []transcript.Segment{{Start: 0, End: 3 * time.Second, Text: p.text}},
-	}, nil
+		Text: text, Language: "en", Duration: 3 * time.Second,
+		Segments: []transcript.Segment{{Start: 0, End: 3 * time.Second, Text: text}},
+	}, []transcript.Attempt{made}, nil
 }
 
 // messenger is the chat of one person.

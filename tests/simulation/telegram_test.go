@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
+	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
 	"github.com/lapak-id/lapak/shared/message"
@@ -121,17 +123,75 @@ func (f *fakeTelegram) Open(ctx context.Context, of transcript.FileRef, offset i
 	return io.NopCloser(from), int64(len(content)), nil
 }
 
-// passthrough stands for ffmpeg: the audio is the media.
+// passthrough stands for ffmpeg: the audio is the media, in parts of a few
+// words each.
 type passthrough struct{ plan fault.Plan }
 
-func (p passthrough) Encode(ctx context.Context, media io.Reader) (io.ReadCloser, error) {
-	_, err := fault.Around(ctx, p.plan, "ffmpeg.encode", func() error { return nil })
+// partWords is how many words a part has.
+const partWords = 2
 
-	return io.NopCloser(media), err
+func (p passthrough) Prepare(
+	ctx context.Context, media transcript.Media, _ transcript.Bounds, _ time.Duration,
+) (transcript.Prepared, error) {
+	if _, err := fault.Around(ctx, p.plan, "ffmpeg.prepare", func() error { return nil }); err != nil {
+		return nil, err
+	}
+
+	content, err := media.Open(ctx, blob.Range{})
+	if err != nil {
+		return nil, err
+	}
+	defer content.Close()
+
+	sound, err := io.ReadAll(content)
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "read media")
+	}
+
+	words := strings.Fields(string(sound))
+
+	return &passing{passthrough: p, content: string(sound), words: words, parts: (len(words) + partWords - 1) / partWords}, nil
 }
+
+type passing struct {
+	passthrough
+
+	content string
+	words   []string
+	parts   int
+	given   int
+}
+
+func (p *passing) About() transcript.About {
+	return transcript.About{Parts: p.parts, Duration: time.Duration(p.parts) * time.Minute}
+}
+
+func (p *passing) Next(ctx context.Context) (transcript.Part, error) {
+	if p.given == p.parts {
+		return transcript.Part{}, io.EOF
+	}
+
+	if _, err := fault.Around(ctx, p.plan, "ffmpeg.next", func() error { return nil }); err != nil {
+		return transcript.Part{}, err
+	}
+
+	sound := strings.Join(p.words[p.given*partWords:min((p.given+1)*partWords, len(p.words))], " ")
+	p.given++
+
+	return transcript.Part{
+		Number: p.given, Start: time.Duration(p.given-1) * time.Minute, Length: time.Minute,
+		Name: fmt.Sprintf("%s-%d.ogg", p.content, p.given),
+		Open: func(context.Context) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(sound)), nil },
+	}, nil
+}
+
+func (*passing) Done() time.Duration    { return 0 }
+func (*passing) Missing() time.Duration { return 0 }
+func (*passing) Close() error           { return nil }
 
 // spoken is the beginning of a file in which something is said; what follows
 // is what is said.
 const spoken = "sound:"
 
-func isSpeech(content []byte) bool { return strings.HasPrefix(string(content), spoken) }
+// noise is the beginning of a file in which nothing can be heard.
+const noise = "noise"

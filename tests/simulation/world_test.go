@@ -56,13 +56,13 @@ type world struct {
 	relay    *outbox.Relay
 	rescuer  *transcript.Rescuer
 
-	pending  []pushed // updates that Telegram has not got rid of
-	streamed string   // the last change that relay has dealt with
-	retried  int      // how often relay has failed at the change behind it
-	provider int      // calls that the provider has answered
-	steps    int      // everything that was done
-	depth    int      // how many workers are at it
-	calm     bool     // nothing fails and nothing comes in between
+	pending  []pushed       // updates that Telegram has not got rid of
+	streamed string         // the last change that relay has dealt with
+	retried  int            // how often relay has failed at the change behind it
+	provider map[string]int // calls that the provider has answered, by store, content and part
+	steps    int            // everything that was done
+	depth    int            // how many workers are at it
+	calm     bool           // nothing fails and nothing comes in between
 	outcome  map[jobKey]expectation
 	watched  *watch
 }
@@ -96,7 +96,7 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
 		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
 		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
-		people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+		provider: map[string]int{}, people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
 	}
 
 	visibility := map[queue.Name]time.Duration{
@@ -136,6 +136,13 @@ func (w *world) build(t *testing.T) {
 	registry := store.NewRegistry(w.state, w.clock)
 	jobs := transcript.NewService(w.state, w.clock)
 	cache := transcript.NewCache(w.scratch, w.bucket, w.clock, nil)
+	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
+		Jobs: jobs, Preparer: passthrough{w.plan}, Speech: w, Bucket: w.bucket, Cache: cache, Messenger: w.people, Texts: texts,
+		PartsAtOnce: 1, // one after the other, so that a seed replays
+		Longest:     time.Hour,
+	})
+	must(t, err)
+
 	bot := chat.New(chat.Options{
 		Scratch: w.scratch, Stores: registry, Users: user.NewRepository(w.state, w.clock), Transcripts: jobs,
 		Messenger: w.people, Catalog: texts, Clock: w.clock,
@@ -145,7 +152,6 @@ func (w *world) build(t *testing.T) {
 	w.webhook = webhook.New(webhook.Options{
 		Vault: w.vault, Updates: w.queues[queue.Updates], Urgent: urgent, Sources: webhook.AnySource,
 	})
-	transcriber := transcript.NewTranscriber(jobs, passthrough{w.plan}, w, w.bucket, cache, w.people, texts, nil)
 	w.handlers = map[queue.Name]queue.Handler{
 		queue.Updates:                bot.Deliver,
 		queue.Downloads:              transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil).Handle,
@@ -227,22 +233,32 @@ func (w *world) calmly(do func()) {
 	w.plan.Pause(false)
 }
 
-// Model names what hears, for the cache.
-func (w *world) Model() string { return "model" }
+// Bounds implements transcript.Speech: the passthrough cuts as it likes.
+func (w *world) Bounds(context.Context, string, transcript.Options) (transcript.Bounds, error) {
+	return transcript.Bounds{}, nil
+}
 
 // Recognize stands for the provider.
-func (w *world) Recognize(ctx context.Context, _ string, audio io.Reader) (transcript.Transcript, error) {
+func (w *world) Recognize(
+	ctx context.Context, ask transcript.Ask,
+) (transcript.Transcript, []transcript.Attempt, error) {
+	audio, err := ask.Part.Open(ctx)
+	if err != nil {
+		return transcript.Transcript{}, nil, err
+	}
+	defer audio.Close()
+
 	content, err := io.ReadAll(audio)
 	if err != nil {
-		return transcript.Transcript{}, fmt.Errorf("hear: %w", err)
+		return transcript.Transcript{}, nil, fmt.Errorf("hear: %w", err)
 	}
 
 	var heard transcript.Transcript
 
 	_, err = fault.Around(ctx, w.plan, "provider.recognize", func() error {
-		w.provider++
+		w.provider[ask.Store+"/"+ask.Part.Name]++
 
-		if !isSpeech(content) {
+		if strings.HasPrefix(string(content), noise) {
 			return errs.New(errs.Invalid, "this is no speech").Tell("error.not_heard", nil)
 		}
 
@@ -251,7 +267,7 @@ func (w *world) Recognize(ctx context.Context, _ string, audio io.Reader) (trans
 		return nil
 	})
 
-	return heard, err
+	return heard, []transcript.Attempt{{Provider: "provider", Model: "model", Error: errs.CodeOf(err)}}, err
 }
 
 // sendFile has a person send a file to a store's bot.
@@ -265,7 +281,7 @@ func (w *world) sendFile(of string, person int64, number int) {
 	want := expectation{text: strings.TrimPrefix(content, spoken), speech: true}
 
 	if w.random.IntN(5) == 0 {
-		content, want = fmt.Sprintf("noise %d", number), expectation{}
+		content, want = fmt.Sprintf("%s %d", noise, number), expectation{}
 	}
 
 	file := fmt.Sprintf("file-%d-%d", person, number)
