@@ -42,7 +42,7 @@ func main() {
 		vault := worker.Vault(base, settings.Secrets)
 		transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
 			Jobs:        transcript.NewService(worker.State(base, settings.State), base.Clock),
-			Preparer:    encoder{ffmpeg.New(settings.Ffmpeg)},
+			Preparer:    ffmpeg.NewPreparer(settings.Ffmpeg),
 			Speech:      provider{groq.New(trace.Client(&http.Client{}), settings.Speech, settings.Model, vault)}, // contexts bound it
 			Bucket:      bucket,
 			Cache:       transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
