@@ -121,6 +121,14 @@ func Add(key Key, counter string, delta, low, high int64) Op {
 	return Op{Kind: OpAdd, Row: Row{Key: key}, Counter: counter, Delta: delta, Min: low, Max: high}
 }
 
+// Until gives an Add that makes its row expire at a moment, whole seconds. An
+// Add without it leaves the expiry of its row as it is.
+func (o Op) Until(expires time.Time) Op {
+	o.Row.Expires = expires
+
+	return o
+}
+
 // Check makes the Write depend on a row that it does not change; version 0
 // means that the row must be absent.
 func Check(key Key, version int64) Op {

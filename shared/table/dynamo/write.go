@@ -123,7 +123,9 @@ func (t *Table) action(op table.Op, expired bool, now time.Time) (types.Transact
 		}}, nil
 	case table.OpAdd:
 		if startsWithin(op) && expired {
-			first := table.Row{Key: op.Row.Key, Counters: map[string]int64{op.Counter: op.Delta}}
+			first := table.Row{
+				Key: op.Row.Key, Counters: map[string]int64{op.Counter: op.Delta}, Expires: op.Row.Expires,
+			}
 			put := t.put(itemOf(first, 1), isAbsent, names, values)
 			put.Put.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
 
@@ -160,9 +162,15 @@ func (t *Table) add(op table.Op, names map[string]string, values item) types.Tra
 		within = "(attribute_not_exists(#counter) OR " + within + ")"
 	}
 
+	update := "ADD v :one, #counter :delta"
+	if !op.Row.Expires.IsZero() {
+		update += " SET #ttl = :expires"
+		values[":expires"] = number(op.Row.Expires.Unix())
+	}
+
 	return types.TransactWriteItem{Update: &types.Update{
 		TableName: aws.String(t.name), Key: keyItem(op.Row.Key),
-		UpdateExpression:         aws.String("ADD v :one, #counter :delta"),
+		UpdateExpression:         aws.String(update),
 		ConditionExpression:      aws.String(isLive + " AND " + within),
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,

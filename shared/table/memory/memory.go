@@ -322,7 +322,11 @@ func after(op table.Op, row *table.Row) table.Row {
 	result.Counters[op.Counter] = add(row, op).Int64()
 	result.Version++
 
-	return result
+	if !op.Row.Expires.IsZero() {
+		result.Expires = op.Row.Expires
+	}
+
+	return plain(result)
 }
 
 // plain gives the row as a table gives it back: whole seconds, and nothing

@@ -106,6 +106,10 @@ func (m *model) result(op table.Op) (*table.Row, bool) {
 			after.Version++
 		}
 
+		if !op.Row.Expires.IsZero() {
+			after.Expires = op.Row.Expires
+		}
+
 		sum := new(big.Int).Add(big.NewInt(counters[op.Counter]), big.NewInt(op.Delta))
 		after.Counters = map[string]int64{op.Counter: sum.Int64()}
 
@@ -236,7 +240,8 @@ func (p *pair) op(t *rapid.T) table.Op {
 		low := int64(rapid.IntRange(-3, 1).Draw(t, "low"))
 
 		return table.Add(row.Key, rapid.SampledFrom([]string{"n", "m"}).Draw(t, "counter"),
-			int64(rapid.IntRange(-2, 2).Draw(t, "delta")), low, low+int64(rapid.IntRange(0, 4).Draw(t, "span")))
+			int64(rapid.IntRange(-2, 2).Draw(t, "delta")), low, low+int64(rapid.IntRange(0, 4).Draw(t, "span"))).
+			Until(row.Expires)
 	case table.OpCheck:
 		return table.Check(row.Key, row.Version)
 	default:

@@ -42,6 +42,7 @@ func Run(t *testing.T, create Make, options Options) {
 		"ReasonsInOrder":       reasonsInOrder,
 		"AddWithinBounds":      addWithinBounds,
 		"AddAtTheEdges":        addAtTheEdges,
+		"AddUntil":             addUntil,
 		"Expired":              expired,
 		"ExpiredCounters":      expiredCounters,
 		"ExpiryComes":          expiryComes,

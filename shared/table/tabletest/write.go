@@ -189,6 +189,23 @@ func addWithinBounds(s *subject) {
 	s.canceled(s.table.Write(s.Context(), table.Add(s.key("low"), "other", 3, 5, 9)), table.ReasonCondition)
 }
 
+func addUntil(s *subject) {
+	count := s.key("count")
+	soon, later := s.clock.Now().Add(time.Hour).UTC(), s.clock.Now().Add(2*time.Hour).UTC()
+
+	s.write(table.Add(count, "n", 1, 0, 9).Until(soon))
+	assert.Equal(s, soon, s.get(count).Expires)
+	s.write(table.Add(count, "n", 1, 0, 9))
+	assert.Equal(s, soon, s.get(count).Expires, "an add leaves the expiry as it is")
+	s.write(table.Add(count, "n", 1, 0, 9).Until(later), table.Create(s.row("a")))
+	assert.Equal(s, later, s.get(count).Expires)
+
+	s.write(table.Add(count, "n", 1, 0, 9).Until(s.clock.Now().Add(-time.Hour)))
+	s.absent(count)
+	s.write(table.Add(count, "n", 2, 0, 9).Until(soon))
+	assert.Equal(s, table.Row{Key: count, Version: 1, Counters: map[string]int64{"n": 2}, Expires: soon}, s.get(count))
+}
+
 func addAtTheEdges(s *subject) {
 	count := s.key("count")
 	s.write(table.Add(count, "n", math.MaxInt64, math.MinInt64, math.MaxInt64))
