@@ -4,6 +4,7 @@ import (
 	"embed"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -90,6 +91,8 @@ func (w Words) html(key string, args errs.Args) string {
 			safe[name] = escape(value)
 		case int:
 			safe[name] = w.number(int64(value))
+		case time.Duration:
+			safe[name] = w.length(value)
 		case float64: // a whole number that has been through JSON
 			safe[name] = w.number(int64(value))
 		default:

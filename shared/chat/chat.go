@@ -22,6 +22,7 @@ import (
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
 	"github.com/lapak-id/lapak/shared/user"
 )
@@ -45,12 +46,12 @@ type Transcripts interface {
 	History(ctx context.Context, store string, user int64, cursor string, limit int) (transcript.HistoryPage, error)
 	Cancel(ctx context.Context, store string, user int64) ([]transcript.Job, error)
 	CancelOne(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
-	Retry(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
+	Retry(ctx context.Context, store string, user int64, job string, terms transcript.Terms) (transcript.Job, error)
 	Send(ctx context.Context, wish transcript.Wish) error
 }
 
-// Options are what a Chat works with. All but the rates, MaxAttempts and
-// Metrics are needed.
+// Options are what a Chat works with. All but the tiers, the rates, MaxAttempts
+// and Metrics are needed.
 type Options struct {
 	Scratch     table.Table
 	Stores      *store.Registry
@@ -60,6 +61,10 @@ type Options struct {
 	Catalog     *Catalog
 	Clock       clock.Clock
 	Metrics     *metric.Emitter
+
+	// Tiers are what people may have transcribed. Default: files of 20 MB, which
+	// is what the Bot API gives, and no other limit.
+	Tiers transcript.Tiers
 
 	// UserRate is what one person may ask, StoreRate what all people of one
 	// store may. Defaults: 20 at once and 10 a minute; 100 at once and a minute.
@@ -89,6 +94,11 @@ type Chat struct {
 
 // New makes a chat.
 func New(options Options) *Chat {
+	if options.Tiers == (transcript.Tiers{}) {
+		served := transcript.Tier{Largest: telegram.MaxDownloadBytes}
+		options.Tiers = transcript.Tiers{Free: served, Premium: served}
+	}
+
 	if options.UserRate.Burst == 0 {
 		options.UserRate = limit.Rate{Burst: defaultUserBurst, Every: defaultUserEvery}
 	}

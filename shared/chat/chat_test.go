@@ -82,7 +82,7 @@ func TestCallsToTheTables(t *testing.T) {
 		{"text", w.text("halo"), 1, 4},                            //
 		{"settings", w.tap(2, "open:settings"), 1, 4},             //
 		{"language", w.tap(2, "lang:en"), 3, 4},                   // and read and write the user
-		{"voice", w.voice(), 2, 4},                                // and the job with its outbox row
+		{"voice", w.voice(), 3, 4},                                // and a page of jobs; the job, its quota and outbox row
 		{"history", w.text("/history"), 2, 4},                     // and one page of jobs
 		{"cancel one", w.tap(2, "job:cancel:"+job.ID), 3, 4},      // and read and write the job
 		{"show", w.tap(2, "job:show:"+job.ID), 2, 4},              // and read the job

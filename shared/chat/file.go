@@ -9,7 +9,7 @@ import (
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
-	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -20,10 +20,10 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 		return c.guide(ctx, r, r.words.html("unknown.document", nil))
 	}
 
-	if file.Size > telegram.MaxDownloadBytes {
-		reason := r.words.html("error.too_big", errs.Args{"Limit": limitMB})
+	terms := c.terms(r)
 
-		return c.show(ctx, r, message.Text{HTML: r.words.html("job.refused", errs.Args{"Reason": markup(reason)})})
+	if err := terms.Tier.Admit(file); err != nil {
+		return c.refuse(ctx, r, 0, err)
 	}
 
 	sentAt := time.Unix(r.message.Date, 0).UTC()
@@ -41,8 +41,13 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 	job, err := c.Transcripts.Start(ctx, transcript.Request{
 		Store: r.storeID, Chat: r.chat, User: r.from.ID,
 		Message: r.message.MessageID, SentAt: sentAt, Progress: progress,
-		Language: r.words.language, Source: file, Cause: r.cause,
+		Language: r.words.language, Source: file, Premium: r.user.Premium(c.Clock.Now()), Terms: terms, Cause: r.cause,
 	})
+
+	if _, _, ok := errs.Sentence(err); ok {
+		return c.refuse(ctx, r, progress, err)
+	}
+
 	if err != nil {
 		c.withdraw(ctx, r, progress)
 	}
@@ -60,6 +65,39 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 	slog.InfoContext(ctx, "job started", "job", job.ID, "kind", file.Kind, "bytes", file.Size)
 
 	return nil
+}
+
+// terms are those on which the person's jobs begin.
+func (c *Chat) terms(r *request) transcript.Terms {
+	return transcript.Terms{Tier: c.Tiers.Of(r.user.Premium(c.Clock.Now())), Zone: r.store.TimeZone}
+}
+
+// refuse tells why a job does not begin, by a refusal that has a sentence: in
+// the place of a message of that number, or as a new one.
+func (c *Chat) refuse(ctx context.Context, r *request, number int, refusal error, buttons ...message.Button) error {
+	slog.InfoContext(ctx, "job refused", "because", refusal)
+	c.Metrics.Put("JobsRefused", 1, metric.Count, nil)
+
+	key, args, _ := errs.Sentence(refusal)
+	text := message.Text{HTML: r.words.html("job.refused", errs.Args{"Reason": markup(r.words.html(key, args))})}
+
+	if len(buttons) > 0 {
+		text.Buttons = [][]message.Button{buttons}
+	}
+
+	to := r.here()
+	to.Message = number
+
+	if number != 0 {
+		err := c.Messenger.Edit(ctx, to, text)
+		if !errs.Is(err, errs.NotFound) {
+			return err
+		}
+	}
+
+	_, err := c.Messenger.Send(ctx, r.here(), text)
+
+	return err
 }
 
 // withdraw removes a progress message that no job will ever change. Should the

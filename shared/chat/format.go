@@ -53,6 +53,15 @@ func (w Words) duration(length time.Duration) string {
 	return strings.Join(parts, " ")
 }
 
+// length writes a length of time that may be nothing: "0 menit".
+func (w Words) length(length time.Duration) string {
+	if text := w.duration(length); text != "" {
+		return text
+	}
+
+	return w.counted("format.minutes", 0)
+}
+
 // size writes a number of bytes, "3,4 MB". Zero is no text.
 func (w Words) size(bytes int64) string {
 	const (

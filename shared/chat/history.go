@@ -268,11 +268,17 @@ func (c *Chat) retryJob(ctx context.Context, r *request) error {
 		c.showRetry(ctx, r, job)
 	}
 
-	_, err = c.Transcripts.Retry(ctx, r.storeID, r.from.ID, job.ID)
+	_, err = c.Transcripts.Retry(ctx, r.storeID, r.from.ID, job.ID, c.terms(r))
 	if errs.Is(err, errs.Conflict) {
 		r.toast = r.words.plain("toast.retry_late", nil)
 
 		return nil
+	}
+
+	if _, _, ok := errs.Sentence(err); ok {
+		again := message.Button{Text: r.words.plain("button.retry", nil), Data: tapRetry + job.ID}
+
+		return c.refuse(ctx, r, r.tap.Message.GetMessageID(), err, again)
 	}
 
 	if err == nil {

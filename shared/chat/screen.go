@@ -5,12 +5,16 @@ import (
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
-	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/user"
 )
 
-// limitMB is the largest file that can be sent to the bot, in megabytes.
-const limitMB = telegram.MaxDownloadBytes >> 20
+// largestMB is the largest file that the person can send to the bot, in
+// megabytes.
+func (c *Chat) largestMB(r *request) int {
+	const mega = 1 << 20
+
+	return int(c.terms(r).Tier.Largest / mega)
+}
 
 // open is a button that opens a screen.
 func (w Words) open(label, screen string) message.Button {
@@ -60,13 +64,13 @@ func (c *Chat) home(ctx context.Context, r *request) error {
 
 func (c *Chat) transcribe(ctx context.Context, r *request) error {
 	return c.show(ctx, r, message.Text{
-		HTML:    r.words.html("transcribe.how", errs.Args{"Limit": limitMB, "Days": keptDays()}),
+		HTML:    r.words.html("transcribe.how", errs.Args{"Limit": c.largestMB(r), "Days": keptDays()}),
 		Buttons: [][]message.Button{r.words.backTo("home")},
 	})
 }
 
 func (c *Chat) help(ctx context.Context, r *request) error {
-	html := r.words.html("help.text", errs.Args{"Limit": limitMB, "Commands": markup(c.menu(r.words))})
+	html := r.words.html("help.text", errs.Args{"Limit": c.largestMB(r), "Commands": markup(c.menu(r.words))})
 	if r.owner {
 		html += "\n\n" + r.words.html("help.owner", nil)
 	}

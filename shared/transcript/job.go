@@ -101,32 +101,34 @@ type Checkpoint struct {
 
 // Job is one request of one person.
 type Job struct {
-	ID         string      `json:"id"`
-	Store      string      `json:"store"`
-	Chat       int64       `json:"chat"`
-	User       int64       `json:"user"`
-	Message    int         `json:"message"`  // the message with the file
-	Progress   int         `json:"progress"` // the message that is edited
-	Language   string      `json:"language"` // of the texts for the person
-	Source     Source      `json:"source"`
-	Options    Options     `json:"options,omitzero"`
-	Premium    bool        `json:"premium,omitempty"` // goes by the priority queue
-	State      State       `json:"state"`
-	Round      int         `json:"round"`                // how often it was begun: 1, and one more for each retry or rescue
-	Media      string      `json:"media,omitempty"`      // blob key of the file
-	SHA256     string      `json:"sha256,omitempty"`     // of the file, hex
-	Checkpoint *Checkpoint `json:"checkpoint,omitempty"` // Waiting: how far the download has come
-	Attempts   []Attempt   `json:"attempts,omitempty"`   // calls of providers, of all rounds
-	Result     *Summary    `json:"result,omitempty"`
-	Reason     string      `json:"reason,omitempty"`    // Failed: catalog key of the sentence for the person
-	Args       errs.Args   `json:"args,omitempty"`      // Failed: values of that sentence
-	Reference  string      `json:"reference,omitempty"` // Failed: finds the log line
-	Lease      time.Time   `json:"lease,omitzero"`      // until when a worker has the job to itself
-	Parked     time.Time   `json:"parked,omitzero"`     // it waits to be woken, no longer than until then
-	Wakes      int         `json:"wakes,omitempty"`     // messages of this state and round behind the first one
-	Tries      int         `json:"tries,omitempty"`     // that failed under earlier messages of this state and round
-	CreatedAt  time.Time   `json:"created_at"`
-	UpdatedAt  time.Time   `json:"updated_at"`
+	ID         string        `json:"id"`
+	Store      string        `json:"store"`
+	Chat       int64         `json:"chat"`
+	User       int64         `json:"user"`
+	Message    int           `json:"message"`  // the message with the file
+	Progress   int           `json:"progress"` // the message that is edited
+	Language   string        `json:"language"` // of the texts for the person
+	Source     Source        `json:"source"`
+	Options    Options       `json:"options,omitzero"`
+	Premium    bool          `json:"premium,omitempty"` // goes by the priority queue
+	Charge     Charge        `json:"charge,omitzero"`   // what it has taken of the person's quota
+	Longest    time.Duration `json:"longest,omitempty"` // a recording may last; 0: no limit
+	State      State         `json:"state"`
+	Round      int           `json:"round"`                // how often it was begun: 1, and one more for each retry or rescue
+	Media      string        `json:"media,omitempty"`      // blob key of the file
+	SHA256     string        `json:"sha256,omitempty"`     // of the file, hex
+	Checkpoint *Checkpoint   `json:"checkpoint,omitempty"` // Waiting: how far the download has come
+	Attempts   []Attempt     `json:"attempts,omitempty"`   // calls of providers, of all rounds
+	Result     *Summary      `json:"result,omitempty"`
+	Reason     string        `json:"reason,omitempty"`    // Failed: catalog key of the sentence for the person
+	Args       errs.Args     `json:"args,omitempty"`      // Failed: values of that sentence
+	Reference  string        `json:"reference,omitempty"` // Failed: finds the log line
+	Lease      time.Time     `json:"lease,omitzero"`      // until when a worker has the job to itself
+	Parked     time.Time     `json:"parked,omitzero"`     // it waits to be woken, no longer than until then
+	Wakes      int           `json:"wakes,omitempty"`     // messages of this state and round behind the first one
+	Tries      int           `json:"tries,omitempty"`     // that failed under earlier messages of this state and round
+	CreatedAt  time.Time     `json:"created_at"`
+	UpdatedAt  time.Time     `json:"updated_at"`
 }
 
 // Summary is what a job keeps of its transcript.
@@ -152,6 +154,7 @@ type Request struct {
 	Source   Source
 	Options  Options
 	Premium  bool
+	Terms    Terms
 	Cause    string // the update that asked
 }
 

@@ -27,9 +27,16 @@ func NewService(state table.Table, now clock.Clock) *Service {
 	return &Service{state: state, clock: now}
 }
 
-// Start begins a job: its row and the way to download in one transaction.
-// Conflict where the message has a job already; the job is then returned too.
+// Start begins a job: its row, what it takes of the person's quota and the way
+// to download in one transaction. Conflict where the message has a job already;
+// the job is then returned too. With a sentence for the person: Invalid where
+// the file is over the tier's limits, Limited where the tier's jobs are under
+// way or the day's quota does not last.
 func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
+	if err := request.Terms.Tier.Admit(request.Source); err != nil {
+		return Job{}, err
+	}
+
 	now := s.clock.Now()
 	job := Job{
 		ID:        JobID(request.Store, request.Chat, request.Message, request.SentAt),
@@ -42,10 +49,21 @@ func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
 		Source:    request.Source,
 		Options:   request.Options,
 		Premium:   request.Premium,
+		Charge:    request.Terms.charge(request.Source, now),
+		Longest:   request.Terms.Tier.Longest,
 		State:     Waiting,
 		Round:     1,
 		CreatedAt: now,
 		UpdatedAt: now,
+	}
+
+	existing, err := s.underWay(ctx, job.Store, job.User, job.ID, request.Terms.Tier.Tasks)
+	if err != nil {
+		return Job{}, err
+	}
+
+	if existing.ID != "" {
+		return existing, errs.New(errs.Conflict, "start job %s, which exists", job.ID)
 	}
 
 	made, err := row(job, 0)
@@ -58,7 +76,14 @@ func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
 		return Job{}, err
 	}
 
-	err = s.state.Write(ctx, table.Create(made), next)
+	ops := []table.Op{table.Create(made), next}
+	quota := settlement(made.Key.Partition(), Charge{}, job.Charge, true)
+
+	err = s.state.Write(ctx, append(ops, quota...)...)
+	if refusedBy(err, len(ops)) {
+		return Job{}, s.exceeded(ctx, job, request.Terms)
+	}
+
 	if errs.Is(err, errs.Conflict) {
 		existing, _, readErr := s.read(ctx, ticketOf(job))
 		if readErr != nil {
@@ -122,7 +147,7 @@ func (s *Service) History(ctx context.Context, store string, user int64, cursor 
 	return HistoryPage{Jobs: jobs, Next: page.Next}, nil
 }
 
-// recentJobs is how far back Cancel looks for jobs that still run.
+// recentJobs is how far back jobs that still run are looked for.
 const recentJobs = 20
 
 // Cancel stops the person's jobs that can still be stopped and gives those.
@@ -168,19 +193,39 @@ func (s *Service) CancelOne(ctx context.Context, store string, user int64, job s
 	})
 }
 
-// Retry begins a failed job anew. Conflict where it has not failed.
-func (s *Service) Retry(ctx context.Context, store string, user int64, job string) (Job, error) {
-	return s.transition(ctx, ticket{Store: store, User: user, Job: job}, func(found *Job) error {
+// Retry begins a failed job anew; it takes of today's quota again. Conflict
+// where it has not failed; Limited, with a sentence for the person, as Start.
+func (s *Service) Retry(ctx context.Context, store string, user int64, job string, terms Terms) (Job, error) {
+	of := ticket{Store: store, User: user, Job: job}
+
+	failed, _, err := s.read(ctx, of)
+	if err != nil {
+		return Job{}, err
+	}
+
+	if failed.State == Apologised || failed.State == Failed {
+		if _, err := s.underWay(ctx, store, user, "", terms.Tier.Tasks); err != nil {
+			return Job{}, err
+		}
+	}
+
+	again, err := s.transition(ctx, of, func(found *Job) error {
 		if found.State != Apologised && found.State != Failed {
 			return errs.New(errs.Conflict, "retry job %s: it is %s", found.ID, found.State)
 		}
 
+		found.Charge = terms.charge(found.Source, s.clock.Now())
 		found.State = Waiting
 		found.Round++
 		found.Reason, found.Args, found.Reference = "", nil, ""
 
 		return nil
 	})
+	if errors.Is(err, errQuota) {
+		return Job{}, s.exceeded(ctx, again, terms)
+	}
+
+	return again, err
 }
 
 // Format is a form in which a transcript is sent as a file.
@@ -281,7 +326,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 		return Job{}, err
 	}
 
-	state, round, wakes := job.State, job.Round, job.Wakes
+	state, round, wakes, charged := job.State, job.Round, job.Wakes, job.Charge
 	if err := change(&job); err != nil {
 		return job, err
 	}
@@ -291,6 +336,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 	moved := job.State != state || job.Round != round
 	if moved {
 		job.Lease, job.Parked, job.Wakes, job.Tries = time.Time{}, time.Time{}, 0, 0
+		job.settle()
 	}
 
 	changed, err := row(job, version)
@@ -309,7 +355,14 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 		ops = append(ops, next)
 	}
 
-	if err := s.state.Write(ctx, ops...); err != nil {
+	quota := settlement(changed.Key.Partition(), charged, job.Charge, state != Waiting && job.State == Waiting)
+
+	err = s.state.Write(ctx, append(ops, quota...)...)
+	if refusedBy(err, len(ops)) {
+		return job, errQuota
+	}
+
+	if err != nil {
 		return Job{}, errs.Context(err, "move job %s to %s", job.ID, job.State)
 	}
 

@@ -274,7 +274,7 @@ func TestAnyCourse(t *testing.T) {
 				require.NoError(t, err)
 			},
 			"retry": func(*rapid.T) {
-				_, err := w.jobs.Retry(w.ctx, kopi, person, job.ID)
+				_, err := w.jobs.Retry(w.ctx, kopi, person, job.ID, transcript.Terms{})
 				if err != nil {
 					require.Equal(t, errs.Conflict, errs.CodeOf(err))
 				}

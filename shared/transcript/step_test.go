@@ -193,7 +193,7 @@ func TestProviderFailures(t *testing.T) {
 			assert.Len(t, w.objects(t, "media/"), 1, "for another try")
 
 			w.provider.err = nil
-			again, err := w.jobs.Retry(w.ctx, kopi, person, job.ID)
+			again, err := w.jobs.Retry(w.ctx, kopi, person, job.ID, transcript.Terms{})
 			require.NoError(t, err)
 			assert.Equal(t, 2, again.Round)
 			assert.Empty(t, again.Reference)
@@ -484,7 +484,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 	job := w.start(t)
 
 	for _, state := range []transcript.State{transcript.Waiting, transcript.Delivered} {
-		left, err := w.jobs.Retry(w.ctx, kopi, person, job.ID)
+		left, err := w.jobs.Retry(w.ctx, kopi, person, job.ID, transcript.Terms{})
 		requireCode(t, errs.Conflict, err)
 		assert.Equal(t, state, left.State)
 		w.run(t)
@@ -502,7 +502,7 @@ func TestTicketsOfAnEarlierRoundAreStale(t *testing.T) {
 	require.NoError(t, w.downloader.Handle(w.ctx, first))
 
 	apology := w.take(t, queue.Deliveries)
-	_, err := w.jobs.Retry(w.ctx, kopi, person, job.ID)
+	_, err := w.jobs.Retry(w.ctx, kopi, person, job.ID, transcript.Terms{})
 	require.NoError(t, err)
 
 	w.files.err = nil
@@ -657,7 +657,7 @@ func TestTwoWorkersAtOnce(t *testing.T) {
 
 		assert.Equal(t, transcript.Delivered, w.job(t, job.ID).State)
 		assert.Equal(t, 1, w.messenger.count("result"))
-		assert.Empty(t, w.state.All()[2:], "a job and a store, no row of the outbox")
+		assert.Empty(t, w.state.All()[3:], "a job, its quota and a store, no row of the outbox")
 	}
 }
 

@@ -21,7 +21,12 @@ type User struct {
 	Banned    bool      `json:"banned,omitempty"`   // the store does not want to serve them
 	Blocked   bool      `json:"blocked,omitempty"`  // they do not want to hear from the bot
 	CreatedAt time.Time `json:"created_at"`
+	// PremiumUntil is when the premium tier ends; zero: they never had it.
+	PremiumUntil time.Time `json:"premium_until,omitzero"`
 }
+
+// Premium reports whether the user is in the premium tier at a moment.
+func (u User) Premium(now time.Time) bool { return now.Before(u.PremiumUntil) }
 
 // Person is who wrote, as Telegram says.
 type Person struct {
