@@ -258,7 +258,7 @@ func TestFunctionsGetTheSettingsThatTheyRead(t *testing.T) {
 		t.Run(function.name(), func(t *testing.T) {
 			t.Parallel()
 
-			reads := settings(t, filepath.Join("../functions", function.name()))
+			reads := settings(t, filepath.Join("../functions", function.name(), "*.go"))
 
 			for _, name := range reads {
 				if _, given := function.Environment.Variables[name]; !given {
@@ -280,12 +280,12 @@ func TestFunctionsGetTheSettingsThatTheyRead(t *testing.T) {
 // settings finds the environment variables of a function's settings, by the
 // tags of the struct that its main package reads them into. The queues that an
 // outbox row can go to are settings that several functions share.
-func settings(t *testing.T, dir string) []string {
+func settings(t *testing.T, path string) []string {
 	t.Helper()
 
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	files, err := filepath.Glob(path)
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no Go files in %s (%v)", dir, err)
+		t.Fatalf("no Go files in %s (%v)", path, err)
 	}
 
 	var found []string
@@ -300,8 +300,10 @@ func settings(t *testing.T, dir string) []string {
 			found = append(found, string(match[1]))
 		}
 
-		if strings.Contains(string(text), "worker.Queues") {
-			found = append(found, settings(t, "../shared/boot/worker")...)
+		for shared, file := range map[string]string{"worker.Queues": "worker.go", "worker.Limits": "limits.go"} {
+			if strings.Contains(string(text), shared) {
+				found = append(found, settings(t, filepath.Join("../shared/boot/worker", file))...)
+			}
 		}
 	}
 

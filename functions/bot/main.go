@@ -18,6 +18,7 @@ type settings struct {
 	Queue    string `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	Limits   worker.Limits
 }
 
 func main() {
@@ -37,6 +38,9 @@ func main() {
 			Catalog:     texts,
 			Clock:       base.Clock,
 			Metrics:     base.Metrics,
+			Tiers:       settings.Limits.Tiers(),
+			UserRate:    settings.Limits.UserRate(),
+			StoreRate:   settings.Limits.StoreRate(),
 		})
 
 		return lambda.Handler(worker.Queue(base, settings.Queue, true), true, bot.Deliver), nil

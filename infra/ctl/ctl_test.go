@@ -26,6 +26,7 @@ import (
 	vaults "github.com/lapak-id/lapak/shared/secret/memory"
 	"github.com/lapak-id/lapak/shared/store"
 	tables "github.com/lapak-id/lapak/shared/table/memory"
+	"github.com/lapak-id/lapak/shared/user"
 )
 
 const (
@@ -108,13 +109,15 @@ func newDesk(t *testing.T) *desk {
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
 	made := &desk{api: api, out: &bytes.Buffer{}, queues: map[string]*queues.Queue{}}
+	state := tables.New(now, fault.None{})
 	made.operator = &operator{
 		settings: settings{
 			Telegram: server.URL,
 			Updates:  "http://sqs/1/app-updates.fifo", Downloads: "http://sqs/1/app-downloads",
 			Dead: "http://sqs/1/app-downloads-dead,http://sqs/1/app-updates-dead.fifo",
 		},
-		stores: store.NewRegistry(tables.New(now, fault.None{}), now),
+		stores: store.NewRegistry(state, now),
+		users:  user.NewRepository(state, now),
 		vault:  vaults.New(now, fault.None{}),
 		stdin:  strings.NewReader(token + "\n"),
 		stdout: made.out,
@@ -412,6 +415,41 @@ func TestProviderSet(t *testing.T) {
 
 	require.ErrorIs(t, d.providerSet(t.Context(), []string{"other"}), errUsage)
 	require.ErrorContains(t, d.providerSet(t.Context(), []string{"speech"}), "no key of the speech provider")
+}
+
+func TestUserPremium(t *testing.T) {
+	t.Parallel()
+
+	made := newDesk(t)
+	require.NoError(t, made.add(t))
+
+	command := func(args ...string) error {
+		return made.operator.userPremium(t.Context(), append([]string{"--store", "demo"}, args...))
+	}
+
+	require.ErrorContains(t, command("--user", "7", "--until", "2026-12-31"), "has never written")
+
+	_, err := made.operator.users.Meet(t.Context(), "demo", user.Person{ID: 7, Name: "Ani"}, "id")
+	require.NoError(t, err)
+	require.NoError(t, command("--user", "7", "--until", "2026-12-31"))
+
+	ani, err := made.operator.users.Get(t.Context(), "demo", 7)
+	require.NoError(t, err)
+
+	end := time.Date(2026, 12, 31, 17, 0, 0, 0, time.UTC) // midnight in Jakarta
+	require.True(t, ani.Premium(end.Add(-time.Second)))
+	require.False(t, ani.Premium(end))
+
+	require.NoError(t, command("--user", "7", "--until", "never"))
+	ani, err = made.operator.users.Get(t.Context(), "demo", 7)
+	require.NoError(t, err)
+	require.False(t, ani.Premium(end.Add(-time.Second)))
+	require.Contains(t, made.out.String(), "Ani (7) has no premium in store demo any more")
+
+	require.ErrorIs(t, command("--user", "7"), errUsage)
+	require.ErrorIs(t, command("--until", "2026-12-31"), errUsage)
+	require.ErrorIs(t, command("--user", "7", "--until", "31.12.2026"), errUsage)
+	require.Error(t, made.operator.userPremium(t.Context(), []string{"--store", "none", "--user", "7", "--until", "never"}))
 }
 
 func TestRedriveBringsDeadLettersBackInTheirOrder(t *testing.T) {

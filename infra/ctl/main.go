@@ -1,5 +1,5 @@
 // Command ctl is the operator's tool: it registers stores, rotates secrets,
-// sets providers' keys and brings dead letters back.
+// sets providers' keys, gives customers premium and brings dead letters back.
 //
 // It finds the stack by --stack NAME, whose outputs it reads, or by the
 // environment (type settings). Secrets are read from the environment or the
@@ -27,6 +27,8 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
   provider set speech              the key comes from LAPAK_SPEECH_KEY or the standard input
+  user premium --store ID --user USER --until DAY
+        gives a customer the premium tier up to the end of a day, such as 2027-01-31; never takes it away
   redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions,
         transcriptions-priority or deliveries
 
@@ -82,6 +84,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"store show":          (*operator).storeShow,
 		"store remove":        (*operator).storeRemove,
 		"store rotate-secret": (*operator).storeRotateSecret,
+		"user premium":        (*operator).userPremium,
 		"provider set":        (*operator).providerSet,
 	}
 

@@ -26,6 +26,7 @@ import (
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table/dynamo"
+	"github.com/lapak-id/lapak/shared/user"
 )
 
 // settings say where a stack is: from the environment, or from its outputs.
@@ -45,6 +46,7 @@ type settings struct {
 type operator struct {
 	settings settings
 	stores   *store.Registry
+	users    *user.Repository
 	vault    secret.Vault
 	open     func(url string) twoWay
 	pause    func(ctx context.Context, wait time.Duration) error
@@ -86,6 +88,7 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 	return &operator{
 		settings: found,
 		stores:   store.NewRegistry(state, clock.System{}),
+		users:    user.NewRepository(state, clock.System{}),
 		vault:    ssm.New(awsssm.NewFromConfig(cfg), found.Secrets, clock.System{}, 0),
 		open: func(url string) twoWay {
 			return sqs.New(awssqs.NewFromConfig(cfg), url, strings.HasSuffix(url, ".fifo"))
