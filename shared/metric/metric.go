@@ -26,6 +26,8 @@ const (
 	Milliseconds Unit = "Milliseconds"
 	Seconds      Unit = "Seconds"
 	Bytes        Unit = "Bytes"
+
+	BytesPerSecond Unit = "Bytes/Second"
 )
 
 // Dimensions tell the series of a metric apart. Keep them few: each

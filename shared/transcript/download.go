@@ -2,18 +2,11 @@ package transcript
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"log/slog"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/blob"
-	"github.com/lapak-id/lapak/shared/clock"
-	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/queue"
 )
@@ -22,19 +15,45 @@ import (
 type Downloader struct {
 	step
 
-	files  Files
-	bucket blob.Bucket
-	cache  *Cache
+	files     Files
+	bucket    blob.Bucket
+	cache     *Cache
+	partBytes int
+	aside     func(func())
+}
+
+// DownloadOption changes how a Downloader works.
+type DownloadOption func(*Downloader)
+
+// PartBytes sets the size of the parts in which a large file goes into the
+// bucket; S3 takes no less than blob.MinPartBytes. 8 MiB where it is not set.
+func PartBytes(size int) DownloadOption {
+	return func(d *Downloader) { d.partBytes = size }
+}
+
+// InTurn has everything done one after the other, so that a simulation can be
+// replayed: no part goes on its way while another one is read.
+func InTurn() DownloadOption {
+	return func(d *Downloader) { d.aside = func(do func()) { do() } }
 }
 
 // NewDownloader makes the download step.
 func NewDownloader(
 	jobs *Service, files Files, bucket blob.Bucket, cache *Cache, messenger Messenger, texts Texts, metrics *metric.Emitter,
+	options ...DownloadOption,
 ) *Downloader {
-	return &Downloader{
+	d := &Downloader{
 		step:  step{jobs: jobs, messenger: messenger, texts: texts, metrics: metrics},
 		files: files, bucket: bucket, cache: cache,
+		partBytes: partBytes, aside: func(do func()) { go do() },
 	}
+	d.leave = d.abort
+
+	for _, option := range options {
+		option(d)
+	}
+
+	return d
 }
 
 // Handle downloads the file of the job that a delivery names. A file that was
@@ -43,43 +62,64 @@ func (d *Downloader) Handle(ctx context.Context, delivery queue.Delivery) error 
 	return d.run(ctx, delivery, Waiting, d.download)
 }
 
-func (d *Downloader) download(ctx context.Context, job Job, _ *hold) (func(*Job), error) {
+func (d *Downloader) download(ctx context.Context, job Job, holding *hold) (func(*Job), error) {
 	if known, sha, ok := d.cache.AnswerUnseen(ctx, job); ok {
-		return func(job *Job) { job.State, job.SHA256, job.Result = Transcribed, sha, &known }, nil
+		d.abort(ctx, job) // it was begun before someone else's copy was heard
+
+		return func(job *Job) {
+			job.State, job.SHA256, job.Result, job.Checkpoint = Transcribed, sha, &known, nil
+		}, nil
 	}
 
-	content, size, err := d.files.Open(ctx, fileOf(job), 0)
+	began := d.jobs.clock.Now()
+
+	file, err := d.fetch(ctx, job, holding)
 	if err != nil {
-		return nil, fmt.Errorf("open the file of job %s: %w", job.ID, err)
-	}
-	defer content.Close() // it was read, nothing can be lost
-
-	key := mediaKey(job)
-	reading := &meter{
-		from: content, sum: sha256.New(), total: size, clock: d.jobs.clock, next: d.jobs.clock.Now().Add(progressEvery),
-		report: func(percent int) error {
-			return d.progress(ctx, job, Progress{Stage: Downloading, Percent: percent})
-		},
+		return nil, fmt.Errorf("download the file of job %s: %w", job.ID, err)
 	}
 
-	if _, err := d.bucket.Put(ctx, key, reading, blob.PutOptions{ContentType: "application/octet-stream"}); err != nil {
-		return nil, errs.Context(err, "download the file of job %s", job.ID)
+	d.metrics.Put("DownloadedBytes", float64(file.brought), metric.Bytes, nil)
+
+	if took := d.jobs.clock.Now().Sub(began); took > 0 {
+		d.metrics.Put("DownloadRate", float64(file.brought)/took.Seconds(), metric.BytesPerSecond, nil)
 	}
 
-	sum := hex.EncodeToString(reading.sum.Sum(nil))
-	d.metrics.Put("DownloadedBytes", float64(reading.read), metric.Bytes, nil)
+	d.cache.RememberHash(ctx, job.Store, job.Source.FileUniqueID, file.sha256)
 
-	d.cache.RememberHash(ctx, job.Store, job.Source.FileUniqueID, sum)
-
-	if known, ok := d.cache.Answer(ctx, job, sum); ok {
-		if err := d.bucket.Delete(ctx, key); err != nil {
-			slog.WarnContext(ctx, "second copy of a file not removed, the lifecycle will", "key", key, "error", err)
+	if known, ok := d.cache.Answer(ctx, job, file.sha256); ok {
+		if err := d.bucket.Delete(ctx, file.key); err != nil {
+			slog.WarnContext(ctx, "second copy of a file not removed, the lifecycle will", "key", file.key, "error", err)
 		}
 
-		return func(job *Job) { job.State, job.SHA256, job.Result = Transcribed, sum, &known }, nil
+		return func(job *Job) {
+			job.State, job.SHA256, job.Result, job.Checkpoint = Transcribed, file.sha256, &known, nil
+		}, nil
 	}
 
-	return func(job *Job) { job.State, job.SHA256, job.Media = Downloaded, sum, key }, nil
+	return func(job *Job) {
+		job.State, job.SHA256, job.Media, job.Checkpoint = Downloaded, file.sha256, file.key, nil
+	}, nil
+}
+
+// abort removes the unfinished upload of a job that is over.
+func (d *Downloader) abort(ctx context.Context, job Job) {
+	if job.Checkpoint == nil {
+		return
+	}
+
+	d.abortUpload(ctx, job.Checkpoint.upload())
+}
+
+// abortTime is how long the removal of an upload may take.
+const abortTime = 800 * time.Millisecond
+
+func (d *Downloader) abortUpload(ctx context.Context, of blob.Upload) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
+	defer cancel()
+
+	if err := d.bucket.AbortUpload(ctx, of); err != nil {
+		slog.WarnContext(ctx, "unfinished upload not removed, the lifecycle will", "key", of.Key, "error", err)
+	}
 }
 
 func fileOf(job Job) FileRef {
@@ -88,43 +128,8 @@ func fileOf(job Job) FileRef {
 
 // mediaKey says where the file of a job is kept until it is transcribed. Each
 // round has its own, so that a slow worker of an earlier round cannot remove
-// the file of a later one.
+// the file of a later one; only an upload that a later round takes up keeps
+// the key that it was begun with.
 func mediaKey(job Job) string {
 	return fmt.Sprintf("media/%s/%s/%d", job.Store, job.ID, job.Round)
-}
-
-// meter hashes and counts what is read through it, and reports how far it is.
-// Its end is an error where the size is known and was missed: what is stored
-// from it is then not stored at all.
-type meter struct {
-	from   io.Reader
-	sum    hash.Hash
-	read   int64
-	total  int64 // -1: unknown
-	clock  clock.Clock
-	next   time.Time // the next report
-	report func(percent int) error
-}
-
-const hundred = 100
-
-// Read passes on from the source; an error of report ends the reading.
-func (m *meter) Read(into []byte) (int, error) {
-	count, err := m.from.Read(into)
-	m.read += int64(count)
-	m.sum.Write(into[:count])
-
-	if m.total >= 0 && (m.read > m.total || errors.Is(err, io.EOF) && m.read < m.total) {
-		return count, errs.New(errs.Unavailable, "%d of %d bytes came", m.read, m.total)
-	}
-
-	if now := m.clock.Now(); m.total > 0 && !now.Before(m.next) {
-		m.next = now.Add(progressEvery)
-
-		if stop := m.report(int(m.read * hundred / m.total)); stop != nil {
-			return count, stop
-		}
-	}
-
-	return count, err //nolint:wrapcheck // io.EOF must stay what it is
 }

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/table"
@@ -93,10 +94,34 @@ type Attempt struct {
 // Checkpoint is how far the download of a large file has come, so that the
 // next worker goes on from there.
 type Checkpoint struct {
+	Key    string `json:"key"`    // of the file, once it is whole
 	Upload string `json:"upload"` // the bucket's name of the unfinished upload
+	Size   int64  `json:"size"`   // bytes of the file, as Telegram says; -1: it does not
 	Parts  int    `json:"parts"`  // whole parts stored
 	Bytes  int64  `json:"bytes"`  // of those parts
 	Hash   []byte `json:"hash"`   // state of SHA-256 behind them, as crypto/sha256 marshals it
+}
+
+func (c Checkpoint) upload() blob.Upload { return blob.Upload{Key: c.Key, ID: c.Upload} }
+
+// fits reports whether the bucket still has the parts: it may have more, which
+// came too late to be noted.
+func (c Checkpoint) fits(stored []blob.Part) bool {
+	if c.Parts < 1 || len(stored) < c.Parts {
+		return false
+	}
+
+	var size int64
+
+	for at, part := range stored[:c.Parts] {
+		if part.Number != at+1 {
+			return false
+		}
+
+		size += part.Size
+	}
+
+	return size == c.Bytes
 }
 
 // Job is one request of one person.

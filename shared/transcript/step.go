@@ -90,6 +90,9 @@ type step struct {
 	messenger Messenger
 	texts     Texts
 	metrics   *metric.Emitter
+	// leave removes what a job that came to no result has left behind; nil
+	// where a step leaves nothing.
+	leave func(context.Context, Job)
 }
 
 // errSuperseded is the cause of every superseded, which tells it from a
@@ -158,6 +161,7 @@ func (s step) run(ctx context.Context, delivery queue.Delivery, want State, do w
 	job, err := s.jobs.claim(ctx, of, want)
 	if errors.Is(err, errSuperseded) {
 		slog.InfoContext(ctx, "skipped: nothing to do", "step", want, "attempt", delivery.Attempt, "because", err)
+		s.tidy(ctx, job)
 
 		if delivery.Attempt == 1 { // a mere double, which has shown nothing
 			return nil
@@ -248,30 +252,45 @@ func (s step) postpone(
 // nothing keeps an edit from taking effect late.
 func (s step) showAgain(ctx context.Context, of ticket, delivery queue.Delivery) error {
 	job, _, err := s.jobs.read(ctx, of)
-	if err != nil || job.State.Open() {
+	if err != nil {
 		return err
 	}
 
+	s.tidy(ctx, job)
+
+	if job.State.Open() {
+		return nil
+	}
+
 	return s.jobs.show(ctx, job, delivery.ID, strconv.Itoa(delivery.Attempt))
+}
+
+// tidy has removed what is left of a job that came to no result.
+func (s step) tidy(ctx context.Context, job Job) {
+	if s.leave != nil && (job.State == Cancelled || job.State == Failed || job.State == Apologised) {
+		s.leave(ctx, job)
+	}
 }
 
 // triesAgain reports whether a step that failed goes back to its queue. An
 // outcome that is ready is never given up for a passing trouble: it may have
 // been shown already, and the rescuer brings it again.
 func triesAgain(want State, err error, attempt int) bool {
-	passing := errs.Retryable(err) || errs.Is(err, errs.Conflict)
-
 	switch want {
 	case Failed:
 		return true
 	case Transcribed:
-		return passing
+		return passing(err)
 	case Waiting, Downloaded, Delivered, Apologised, Cancelled:
-		return passing && attempt < MaxAttempts
+		return passing(err) && attempt < MaxAttempts
 	default:
 		return false
 	}
 }
+
+// passing reports whether another try may succeed. A Conflict of an outside
+// system is no sign that the job has moved on.
+func passing(err error) bool { return errs.Retryable(err) || errs.Is(err, errs.Conflict) }
 
 const (
 	// leaseFor is how long a worker that says nothing keeps a job to itself.
@@ -383,7 +402,7 @@ func (s step) fail(ctx context.Context, of ticket, want State, holding *hold, ca
 	ctx, cancel := lastWords(ctx)
 	defer cancel()
 
-	_, err := s.jobs.move(ctx, of, want, func(job *Job) {
+	job, err := s.jobs.move(ctx, of, want, func(job *Job) {
 		holding.apply(job)
 
 		if job.State == Failed {
@@ -398,7 +417,13 @@ func (s step) fail(ctx context.Context, of ticket, want State, holding *hold, ca
 		return nil
 	}
 
-	return err
+	if err != nil {
+		return err
+	}
+
+	s.tidy(ctx, job)
+
+	return nil
 }
 
 func addressOf(job Job) message.Address {

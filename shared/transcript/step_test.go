@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -346,6 +348,7 @@ func TestACutDoubleLeavesTheWholeFile(t *testing.T) {
 		w.files.wrap = nil
 		w.clock.Advance(time.Minute) // it takes so long that its lease runs out
 		require.NoError(t, w.downloader.Handle(w.ctx, delivery))
+		w.files.err = errs.New(errs.Unavailable, "502") // no second connection either
 
 		return io.LimitReader(r, 4)
 	}
@@ -367,26 +370,30 @@ func TestAFileOfUnknownSize(t *testing.T) {
 func TestProgressIsShownNowAndThen(t *testing.T) {
 	t.Parallel()
 
-	w := newWorld(t)
-	content := strings.Repeat("x", 100)
-	w.files.content["voice"] = content
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.files.content["voice"] = "OggS\x00" + strings.Repeat("x", 95)
 
-	var shown []string
+		var shown []string
 
-	job := w.start(t)
-	w.files.wrap = func(r io.Reader) io.Reader {
-		return readerFunc(func(into []byte) (int, error) {
-			shown = append(shown, w.messenger.shown[job.Progress])
-			w.clock.Advance(2 * time.Second)
+		job := w.start(t)
+		w.files.wrap = func(r io.Reader) io.Reader {
+			return readerFunc(func(into []byte) (int, error) {
+				time.Sleep(2 * time.Second)
+				synctest.Wait()
 
-			return r.Read(into[:10])
-		})
-	}
+				shown = append(shown, w.messenger.shown[job.Progress])
 
-	require.NoError(t, w.downloader.Handle(w.ctx, w.take(t, queue.Downloads)))
-	assert.Contains(t, shown, "downloading 20")
-	assert.Contains(t, shown, "downloading 80")
-	assert.LessOrEqual(t, w.messenger.edits, 6, "at most every 3 s")
+				return r.Read(into[:min(10, len(into))])
+			})
+		}
+
+		require.NoError(t, w.downloader.Handle(w.ctx, w.take(t, queue.Downloads)))
+		assert.Equal(t, []string{ // one every 3 s
+			"received", "downloading 10 for 30s", "downloading 20 for 30s", "downloading 40 for 20s",
+			"downloading 50 for 20s", "downloading 70 for 10s", "downloading 80 for 10s", "downloading 100 for 0s",
+		}, slices.Compact(shown))
+	})
 }
 
 func TestProgressThatCannotBeShownDoesNotMatter(t *testing.T) {

@@ -43,7 +43,7 @@ const (
 
 	kopi    = "kopi"
 	person  = int64(1001)
-	spoken  = "OggS the sound of a voice"
+	spoken  = "OggS\x00 the sound of a voice"
 	words   = "good morning everyone"
 	started = "2026-11-21T07:00:00Z"
 )
@@ -124,7 +124,8 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 	w.jobs = transcript.NewService(w.state, now)
 	w.cache = transcript.NewCache(w.scratch, w.bucket, now, metrics)
 	w.rescuer = transcript.NewRescuer(w.jobs, stores, metrics)
-	w.downloader = transcript.NewDownloader(w.jobs, w.files, w.bucket, w.cache, w.messenger, texts{}, metrics)
+	w.downloader = transcript.NewDownloader(w.jobs, w.files, w.bucket, w.cache, w.messenger, texts{}, metrics,
+		transcript.InTurn())
 	w.deliverer = transcript.NewDeliverer(w.jobs, w.bucket, w.scratch, now, w.messenger, texts{}, metrics)
 	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
 		Jobs: w.jobs, Preparer: w.encoder, Speech: w.provider, Bucket: w.bucket, Cache: w.cache,
@@ -576,7 +577,7 @@ func (texts) Title(job transcript.Job) string { return cmp.Or(job.Title(), strin
 
 func (texts) Progress(_ transcript.Job, at transcript.Progress) message.Text {
 	if at.Stage == transcript.Downloading {
-		return message.Text{HTML: fmt.Sprintf("%s %d", at.Stage, at.Percent)}
+		return message.Text{HTML: fmt.Sprintf("%s %d for %s", at.Stage, at.Percent, at.Left)}
 	}
 
 	return message.Text{HTML: string(at.Stage)}

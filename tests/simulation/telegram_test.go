@@ -191,7 +191,7 @@ func (*passing) Close() error           { return nil }
 
 // spoken is the beginning of a file in which something is said; what follows
 // is what is said.
-const spoken = "sound:"
+const spoken = "OggS\x00sound:"
 
 // noise is the beginning of a file in which nothing can be heard.
-const noise = "noise"
+const noise = "OggS\x00noise"

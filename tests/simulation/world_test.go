@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lapak-id/lapak/shared/blob"
 	blobs "github.com/lapak-id/lapak/shared/blob/memory"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/clock"
@@ -31,7 +30,8 @@ import (
 
 const (
 	hookSecret = "a-secret-that-telegram-knows"
-	maxDead    = 4 // deliveries before a message goes to its dead-letter queue, as in template.yaml
+	partBytes  = 16 // of an upload: most files have several parts
+	maxDead    = 4  // deliveries before a message goes to its dead-letter queue, as in template.yaml
 )
 
 // stores are the tenants of a run: two, so that one could leak into the other.
@@ -45,7 +45,7 @@ type world struct {
 	plan    *interleaved
 	state   *tables.Table
 	scratch *tables.Table
-	bucket  blob.Bucket
+	bucket  *blobs.Bucket
 	queues  map[queue.Name]*queues.Queue
 	dead    map[queue.Name]*queues.Queue
 	people  *fakeTelegram
@@ -112,6 +112,7 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		})
 	}
 
+	w.bucket.SetMinPartBytes(partBytes)
 	w.build(t)
 	w.watched = newWatch(w)
 	plan.meanwhile = w.meanwhile
@@ -152,9 +153,11 @@ func (w *world) build(t *testing.T) {
 	w.webhook = webhook.New(webhook.Options{
 		Vault: w.vault, Updates: w.queues[queue.Updates], Urgent: urgent, Sources: webhook.AnySource,
 	})
+	downloader := transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil,
+		transcript.InTurn(), transcript.PartBytes(partBytes))
 	w.handlers = map[queue.Name]queue.Handler{
 		queue.Updates:                bot.Deliver,
-		queue.Downloads:              transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil).Handle,
+		queue.Downloads:              downloader.Handle,
 		queue.Transcriptions:         transcriber.Handle,
 		queue.TranscriptionsPriority: transcriber.Handle,
 		queue.Deliveries:             transcript.NewDeliverer(jobs, w.bucket, w.scratch, w.clock, w.people, texts, nil).Handle,

@@ -16,7 +16,7 @@ func TestMediaWithoutSpeech(t *testing.T) {
 	shop := openShop(t)
 
 	for _, sample := range []struct{ name, answer string }{
-		{"not-audio.ogg", "tidak bisa dibaca sebagai audio atau video"},
+		{"not-audio.ogg", "Ini berkas TXT, bukan audio atau video"},
 		{"silence.ogg", "Tidak ada ucapan yang terdengar"},
 		{"noise.ogg", "Tidak ada ucapan yang terdengar"},
 		{"music.ogg", ""},             // the recogniser says what it is not
