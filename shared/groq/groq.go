@@ -4,126 +4,165 @@
 package groq
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"math"
 	"mime/multipart"
 	"net/http"
-	"slices"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/speech"
+	"github.com/lapak-id/lapak/shared/speech/call"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
-// KeyName names the secret with the provider's key.
-const KeyName = "providers/speech"
-
+// The providers that this package speaks to.
 const (
-	// maxAnswer bounds an answer: a day of speech with word times is under 32 MB.
-	maxAnswer = 64 << 20
-	// maxComplaint is how much of a refusal is kept for the log.
-	maxComplaint = 1 << 10
+	Name       = "groq"
+	Compatible = "openai" // OpenAI itself, or a server that speaks as it does
 )
 
-// Client hears speech through the provider at a base URL.
+// Client hears speech through a provider. It implements speech.Provider.
 type Client struct {
 	http    *http.Client
+	name    string
 	baseURL string
-	model   string
-	vault   secret.Vault
+	models  []speech.Model
 }
 
-// New makes a client of the provider at baseURL, such as
-// https://api.groq.com/openai/v1, that asks for model.
-func New(client *http.Client, baseURL, model string, vault secret.Vault) *Client {
-	return &Client{http: client, baseURL: strings.TrimRight(baseURL, "/"), model: model, vault: vault}
+var _ speech.Provider = (*Client)(nil)
+
+// New makes a client of Groq at baseURL, such as https://api.groq.com/openai/v1.
+func New(client *http.Client, baseURL string) *Client {
+	return &Client{http: client, name: Name, baseURL: strings.TrimRight(baseURL, "/"), models: Models()}
 }
 
-// Model names the model that hears.
-func (c *Client) Model() string { return c.model }
+// NewCompatible makes a client of the server at baseURL, such as
+// https://api.openai.com/v1, that asks for its model of that name.
+func NewCompatible(client *http.Client, baseURL, model string) *Client {
+	return &Client{http: client, name: Compatible, baseURL: strings.TrimRight(baseURL, "/"), models: []speech.Model{{
+		// Limits as OpenAI has them. What it costs the operator must say: a
+		// server of one's own costs nothing by the hour.
+		Name: model, Bytes: upload, Longest: longest, Formats: []string{"ogg", "mp3", "m4a", "wav", "flac", "webm"},
+	}}}
+}
 
-// Recognize streams audio to the provider while it is being read.
-func (c *Client) Recognize(ctx context.Context, _ string, audio io.Reader) (transcript.Transcript, error) {
-	key, err := c.vault.Get(ctx, KeyName)
-	if err != nil {
-		return transcript.Transcript{}, errs.Wrap(err, errs.Internal,
-			"get the speech provider's key (set it with: ctl provider set speech)")
+// Limits of Groq. https://console.groq.com/docs/speech-to-text
+const (
+	upload   = 25_000_000
+	byLink   = 100_000_000
+	longest  = 2 * time.Hour // ours: what one call may lose
+	leastFor = 10 * time.Second
+)
+
+// Models are those of Groq, with its prices of November 2026 (see
+// infra/decisions/speech.md).
+func Models() []speech.Model {
+	model := speech.Model{
+		Bytes: upload, LinkBytes: byLink, Longest: longest,
+		Formats:   []string{"ogg", "mp3", "m4a", "wav", "flac", "webm"},
+		Languages: speech.WhisperLanguages(),
 	}
 
-	body, contentType := c.form(audio)
+	turbo, large := model, model
+	turbo.Name, turbo.Price, turbo.Quality = "whisper-large-v3-turbo", speech.Price{Hour: 0.04, Least: leastFor}, 1
+	large.Name, large.Price, large.Quality = "whisper-large-v3", speech.Price{Hour: 0.111, Least: leastFor}, 2
+
+	return []speech.Model{turbo, large}
+}
+
+// Name implements speech.Provider.
+func (c *Client) Name() string { return c.name }
+
+// Models implements speech.Provider.
+func (c *Client) Models() []speech.Model { return c.models }
+
+// Hear implements speech.Provider. It streams the part while it is being read.
+func (c *Client) Hear(ctx context.Context, key secret.Value, question speech.Question) (transcript.Transcript, error) {
+	audio := io.NopCloser(strings.NewReader(""))
+
+	if question.Link == "" {
+		var err error
+		if audio, err = question.Part.Open(ctx); err != nil {
+			return transcript.Transcript{}, errs.Context(err, "open part %d", question.Part.Number)
+		}
+	}
+
+	body, contentType := form(question, audio)
 	defer body.Close() // ends the writer of an unfinished form
 
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.baseURL+"/audio/transcriptions", body)
 	if err != nil {
-		return transcript.Transcript{}, errs.Wrap(err, errs.Internal, "make a request to the speech provider")
+		return transcript.Transcript{}, errs.Wrap(err, errs.Internal, "make a request to speech provider %s", c.name)
 	}
 
 	request.Header.Set("Content-Type", contentType)
-	request.Header.Set("Authorization", "Bearer "+key.Current.Reveal())
+	request.Header.Set("Authorization", "Bearer "+key.Reveal())
 
-	response, err := c.http.Do(request)
-	if err != nil {
-		return transcript.Transcript{}, sendFailure(err)
-	}
-	defer response.Body.Close() // it was read, nothing can be lost
-
-	if response.StatusCode != http.StatusOK {
-		return transcript.Transcript{}, refusal(response, key.Current)
+	var given answer
+	if err := call.Do(c.http, request, key, &given); err != nil {
+		return transcript.Transcript{}, err
 	}
 
-	return parse(io.LimitReader(response.Body, maxAnswer))
+	if given.Text == nil {
+		return transcript.Transcript{}, speech.Lost(errs.New(errs.Unavailable, "the answer of speech provider %s holds no text", c.name))
+	}
+
+	return given.transcript(), nil
 }
 
-// sendFailure keeps the code of an error that came from reading the audio.
-func sendFailure(err error) error {
-	if cause, ok := errors.AsType[*errs.Error](err); ok {
-		return errs.Context(cause, "read audio for the speech provider")
-	}
-
-	return errs.Wrap(err, errs.Unavailable, "send audio to the speech provider")
-}
-
-// form gives the request's body, which is written while it is being read.
-func (c *Client) form(audio io.Reader) (io.ReadCloser, string) {
+// form gives the request's body, which is written while it is being read, and
+// closes audio.
+func form(question speech.Question, audio io.ReadCloser) (io.ReadCloser, string) {
 	reader, writer := io.Pipe()
 	form := multipart.NewWriter(writer)
 
 	go func() {
-		writer.CloseWithError(c.writeForm(form, audio))
+		defer audio.Close() // it was read, nothing can be lost
+
+		writer.CloseWithError(writeForm(form, question, audio))
 	}()
 
 	return reader, form.FormDataContentType()
 }
 
-func (c *Client) writeForm(form *multipart.Writer, audio io.Reader) error {
+func writeForm(form *multipart.Writer, question speech.Question, audio io.Reader) error {
 	fields := [][2]string{
-		{"model", c.model},
+		{"model", question.Model},
 		{"response_format", "verbose_json"},
 		{"timestamp_granularities[]", "segment"},
 		{"timestamp_granularities[]", "word"},
 		{"temperature", "0"},
 	}
+	if question.Language != "" {
+		fields = append(fields, [2]string{"language", question.Language})
+	}
+
+	if question.Link != "" {
+		fields = append(fields, [2]string{"url", question.Link})
+	}
+
 	for _, field := range fields {
 		if err := form.WriteField(field[0], field[1]); err != nil {
 			return fmt.Errorf("write form field %s: %w", field[0], err)
 		}
 	}
 
-	file, err := form.CreateFormFile("file", "audio.ogg")
-	if err != nil {
-		return fmt.Errorf("begin the form's file: %w", err)
-	}
+	if question.Link == "" {
+		file, err := form.CreatePart(fileHeader(question.Part))
+		if err != nil {
+			return fmt.Errorf("begin the form's file: %w", err)
+		}
 
-	if _, err := io.Copy(file, audio); err != nil {
-		return fmt.Errorf("stream audio: %w", err)
+		if _, err := io.Copy(file, audio); err != nil {
+			return fmt.Errorf("stream audio: %w", err)
+		}
 	}
 
 	if err := form.Close(); err != nil {
@@ -133,44 +172,19 @@ func (c *Client) writeForm(form *multipart.Writer, audio io.Reader) error {
 	return nil
 }
 
-// refusal turns an answer that is no transcript into an error, without the
-// key, which some providers repeat.
-func refusal(response *http.Response, key secret.Value) error {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxComplaint)) // a cut complaint is still one
-	said := strings.Join(strings.Fields(string(text)), " ")
-	said = strings.ReplaceAll(said, key.Reveal(), key.String())
-
-	switch status := response.StatusCode; status {
-	case http.StatusTooManyRequests:
-		return errs.New(errs.Limited, "the speech provider is busy: %s", said).After(retryAfter(response.Header))
-	case http.StatusRequestEntityTooLarge:
-		return errs.New(errs.Invalid, "the speech provider takes no file of this size: %s", said).Tell("error.too_long", nil)
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return errs.New(errs.Invalid, "the speech provider cannot hear this file: %s", said).Tell("error.not_heard", nil)
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return errs.New(errs.Internal, "the speech provider refuses the key (renew it with: ctl provider set speech): %s", said)
-	case http.StatusNotFound:
-		return errs.New(errs.Internal, "the speech provider knows no such model or address: %s", said)
-	default:
-		return errs.New(errs.Unavailable, "the speech provider answered %d: %s", status, said)
+// fileHeader names the file: the provider goes by its ending.
+func fileHeader(part transcript.Part) textproto.MIMEHeader {
+	return textproto.MIMEHeader{
+		"Content-Disposition": {multipart.FileContentDisposition("file", part.Name)},
+		"Content-Type":        {part.Type},
 	}
-}
-
-// retryAfter reads the header in seconds; zero where it is missing or a date.
-func retryAfter(header http.Header) time.Duration {
-	seconds, err := strconv.ParseFloat(header.Get("Retry-After"), 64)
-	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > time.Hour.Seconds() {
-		return 0
-	}
-
-	return time.Duration(seconds * float64(time.Second))
 }
 
 // answer is verbose_json.
 type answer struct {
 	Text     *string  `json:"text"`
 	Language string   `json:"language"`
-	Duration float64  `json:"duration"` // seconds
+	Duration number   `json:"duration"` // seconds
 	Segments []timing `json:"segments"`
 	Words    []timing `json:"words"`
 }
@@ -182,68 +196,44 @@ type timing struct {
 	Word  string  `json:"word"`
 }
 
-// parse reads an answer. A provider that answers nonsense is Unavailable:
-// another try may help. Times are put in order and kept inside the audio.
-func parse(body io.Reader) (transcript.Transcript, error) {
-	var given answer
-	if err := json.NewDecoder(body).Decode(&given); err != nil {
-		return transcript.Transcript{}, errs.Wrap(err, errs.Unavailable, "read the speech provider's answer")
+// number is one that some servers write as text: OpenAI's own description has
+// the duration both ways.
+type number float64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *number) UnmarshalJSON(text []byte) error {
+	var value float64
+	if err := json.Unmarshal(text, &value); err == nil {
+		*n = number(value)
+
+		return nil
 	}
 
-	if given.Text == nil {
-		return transcript.Transcript{}, errs.New(errs.Unavailable, "the speech provider's answer holds no text")
+	var quoted string
+	if err := json.Unmarshal(text, &quoted); err != nil {
+		return fmt.Errorf("read a number: %w", err)
 	}
 
-	heard := transcript.Transcript{
-		Text:     strings.TrimSpace(strings.ToValidUTF8(*given.Text, "�")),
-		Language: given.Language,
-		Duration: seconds(given.Duration),
+	value, err := strconv.ParseFloat(quoted, 64)
+	if err != nil {
+		return fmt.Errorf("read a number: %w", err)
 	}
 
-	// A provider that does not say how long the audio is bounds nothing.
-	within := heard.Duration
-	if within == 0 {
-		within = longest
-	}
+	*n = number(value)
 
-	for _, segment := range given.Segments {
-		start, end := segment.span(within)
-		heard.Segments = append(heard.Segments, transcript.Segment{
-			Start: start, End: end, Text: strings.TrimSpace(strings.ToValidUTF8(segment.Text, "�")),
-		})
-	}
-
-	for _, word := range given.Words {
-		start, end := word.span(within)
-		heard.Words = append(heard.Words, transcript.Word{
-			Start: start, End: end, Text: strings.TrimSpace(strings.ToValidUTF8(word.Word, "�")),
-		})
-	}
-
-	slices.SortStableFunc(heard.Segments, func(a, b transcript.Segment) int { return cmp.Compare(a.Start, b.Start) })
-	slices.SortStableFunc(heard.Words, func(a, b transcript.Word) int { return cmp.Compare(a.Start, b.Start) })
-
-	return heard, nil
+	return nil
 }
 
-// span gives a stretch that does not end before it starts, nor after the audio.
-func (t timing) span(within time.Duration) (time.Duration, time.Duration) {
-	start := min(seconds(t.Start), within)
+func (a answer) transcript() transcript.Transcript {
+	heard := speech.Answer{Text: *a.Text, Language: a.Language, Duration: float64(a.Duration)}
 
-	return start, max(start, min(seconds(t.End), within))
-}
-
-// longest bounds a time that a provider names: more is nonsense.
-const longest = 24 * time.Hour
-
-func seconds(value float64) time.Duration {
-	if math.IsNaN(value) || value < 0 {
-		return 0
+	for _, segment := range a.Segments {
+		heard.Segments = append(heard.Segments, speech.Stretch{Start: segment.Start, End: segment.End, Text: segment.Text})
 	}
 
-	if value > longest.Seconds() {
-		return longest
+	for _, word := range a.Words {
+		heard.Words = append(heard.Words, speech.Stretch{Start: word.Start, End: word.End, Text: word.Word})
 	}
 
-	return time.Duration(value * float64(time.Second)).Round(time.Millisecond)
+	return heard.Transcript()
 }

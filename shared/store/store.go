@@ -21,14 +21,17 @@ const (
 // Store is one tenant. Its secrets are kept under TokenName and
 // WebhookSecretName, never here.
 type Store struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	BotID       int64     `json:"bot_id"`
-	BotUsername string    `json:"bot_username"`
-	Owner       int64     `json:"owner"` // Telegram user id; 0: alerts go nowhere
-	Language    string    `json:"language"`
-	TimeZone    string    `json:"time_zone"` // IANA name
-	CreatedAt   time.Time `json:"created_at"`
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	BotID       int64  `json:"bot_id"`
+	BotUsername string `json:"bot_username"`
+	Owner       int64  `json:"owner"` // Telegram user id; 0: alerts go nowhere
+	Language    string `json:"language"`
+	TimeZone    string `json:"time_zone"` // IANA name
+	// Speech is the speech models to use, "provider/model", the best first.
+	// Empty: the stack's own order.
+	Speech    []string  `json:"speech,omitempty"`
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // TokenName names the secret with a store's bot token.
