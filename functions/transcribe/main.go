@@ -8,8 +8,12 @@ import (
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/deepgram"
 	"github.com/lapak-id/lapak/shared/ffmpeg"
 	"github.com/lapak-id/lapak/shared/groq"
+	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/speech"
+	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -23,12 +27,34 @@ type settings struct {
 	Priority string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY,required,notEmpty"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
-	Speech   string `env:"LAPAK_SPEECH_URL,required,notEmpty"`
-	Model    string `env:"LAPAK_SPEECH_MODEL,required,notEmpty"`
 	Ffmpeg   string `env:"LAPAK_FFMPEG,required,notEmpty"`
 
 	PartsAtOnce int           `env:"LAPAK_PARTS_AT_ONCE,required,notEmpty"`
 	Longest     time.Duration `env:"LAPAK_LONGEST_RECORDING,required,notEmpty"`
+
+	GroqURL         string        `env:"LAPAK_SPEECH_URL,required,notEmpty"`
+	DeepgramURL     string        `env:"LAPAK_DEEPGRAM_URL,required,notEmpty"`
+	OpenAIURL       string        `env:"LAPAK_OPENAI_URL"` // empty: there is none
+	OpenAIModel     string        `env:"LAPAK_OPENAI_MODEL"`
+	Order           speech.Names  `env:"LAPAK_SPEECH_ORDER"`
+	Prices          speech.Prices `env:"LAPAK_SPEECH_PRICES"`
+	RupiahPerDollar float64       `env:"LAPAK_RUPIAH_PER_DOLLAR,required,notEmpty"`
+	LongestPart     time.Duration `env:"LAPAK_SPEECH_LONGEST_PART,required,notEmpty"`
+	Timeout         time.Duration `env:"LAPAK_SPEECH_TIMEOUT,required,notEmpty"`
+}
+
+// speech makes the recognition of speech out of the providers.
+func (s settings) speech(base boot.Base, vault secret.Vault, stores speech.Stores) (*speech.Speech, error) {
+	client := trace.Client(&http.Client{}) // the context of each call bounds it
+	providers := []speech.Provider{groq.New(client, s.GroqURL), deepgram.New(client, s.DeepgramURL)}
+
+	if s.OpenAIURL != "" {
+		providers = append(providers, groq.NewCompatible(client, s.OpenAIURL, s.OpenAIModel))
+	}
+
+	return speech.New(providers, vault, stores, speech.Settings{
+		Order: s.Order, Prices: s.Prices, RupiahPerDollar: s.RupiahPerDollar, Longest: s.LongestPart, Timeout: s.Timeout,
+	}, base.Clock, base.Metrics)
 }
 
 func main() {
@@ -40,10 +66,17 @@ func main() {
 
 		bucket := worker.Bucket(base, settings.Bucket)
 		vault := worker.Vault(base, settings.Secrets)
+		state := worker.State(base, settings.State)
+
+		providers, err := settings.speech(base, vault, store.NewRegistry(state, base.Clock))
+		if err != nil {
+			return nil, err
+		}
+
 		transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
-			Jobs:        transcript.NewService(worker.State(base, settings.State), base.Clock),
+			Jobs:        transcript.NewService(state, base.Clock),
 			Preparer:    ffmpeg.NewPreparer(settings.Ffmpeg),
-			Speech:      provider{groq.New(trace.Client(&http.Client{}), settings.Speech, settings.Model, vault)}, // contexts bound it
+			Speech:      providers,
 			Bucket:      bucket,
 			Cache:       transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
 			Messenger:   telegram.NewBots(vault, settings.Telegram),

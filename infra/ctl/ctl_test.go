@@ -401,20 +401,97 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 	require.ErrorIs(t, pause(ctx, time.Hour), context.Canceled)
 }
 
-func TestProviderSet(t *testing.T) {
+func TestProviderKeys(t *testing.T) {
 	t.Parallel()
 
 	d := newDesk(t)
+	require.NoError(t, d.add(t))
+
 	d.stdin = strings.NewReader("gsk_key\n")
-	require.NoError(t, d.providerSet(t.Context(), []string{"speech"}))
+	require.NoError(t, d.providerSet(t.Context(), []string{"groq"}))
 
-	kept, err := d.vault.Get(t.Context(), "providers/speech")
+	d.stdin = strings.NewReader("dg_own\n")
+	require.NoError(t, d.providerSet(t.Context(), []string{"deepgram", "--store", "demo"}))
+
+	for name, want := range map[string]string{"providers/groq": "gsk_key", "stores/demo/providers/deepgram": "dg_own"} {
+		kept, err := d.vault.Get(t.Context(), name)
+		require.NoError(t, err)
+		require.Equal(t, want, kept.Current.Reveal())
+	}
+
+	d.stdin = strings.NewReader("gsk_next\n")
+	require.NoError(t, d.providerSet(t.Context(), []string{"groq"}))
+
+	d.out.Reset()
+	require.NoError(t, d.providerList(t.Context(), nil))
+	require.Equal(t, "PROVIDER      KEY\ngroq          set, and the one before it\ndeepgram      -\nopenai        -\ntelegram-app  -\n", d.out.String())
+
+	d.out.Reset()
+	require.NoError(t, d.providerList(t.Context(), []string{"--store", "demo"}))
+	require.Equal(t, "PROVIDER  KEY\ngroq      -\ndeepgram  set\nopenai    -\n", d.out.String())
+
+	for _, value := range []string{"gsk_key", "gsk_next", "dg_own"} {
+		require.NotContains(t, d.out.String(), value)
+	}
+
+	require.NoError(t, d.providerRemove(t.Context(), []string{"groq"}))
+
+	_, err := d.vault.Get(t.Context(), "providers/groq")
+	require.Equal(t, errs.NotFound, errs.CodeOf(err))
+
+	require.NoError(t, d.storeRemove(t.Context(), []string{"demo"}))
+
+	_, err = d.vault.Get(t.Context(), "stores/demo/providers/deepgram")
+	require.Equal(t, errs.NotFound, errs.CodeOf(err))
+}
+
+func TestProviderKeysAreRefusedWhereTheyMeanNothing(t *testing.T) {
+	t.Parallel()
+
+	d := newDesk(t)
+
+	for _, args := range [][]string{{}, {"speech"}, {"groq", "deepgram"}, {"telegram-app", "--store", "demo"}, {"groq", "--shop", "x"}} {
+		require.ErrorIs(t, d.providerSet(t.Context(), args), errUsage, args)
+		require.ErrorIs(t, d.providerRemove(t.Context(), args), errUsage, args)
+	}
+
+	require.ErrorIs(t, d.providerList(t.Context(), []string{"groq"}), errUsage)
+	require.ErrorContains(t, d.providerSet(t.Context(), []string{"groq", "--store", "nobody"}), "no such store")
+
+	d.stdin = strings.NewReader("")
+	require.ErrorContains(t, d.providerSet(t.Context(), []string{"groq"}), "no key of groq")
+}
+
+func TestStoreSpeech(t *testing.T) {
+	t.Parallel()
+
+	d := newDesk(t)
+	require.NoError(t, d.add(t))
+	d.out.Reset()
+	require.NoError(t, d.storeSpeech(t.Context(), []string{"demo", "deepgram/nova-3", "openai/local"}))
+	require.Equal(t, "store demo uses deepgram/nova-3, openai/local\n", d.out.String())
+
+	require.NoError(t, d.add(t)) // a change of anything else
+
+	kept, err := d.stores.Get(t.Context(), "demo")
 	require.NoError(t, err)
-	require.Equal(t, "gsk_key", kept.Current.Reveal())
-	require.NotContains(t, d.out.String(), "gsk_key")
+	require.Equal(t, []string{"deepgram/nova-3", "openai/local"}, kept.Speech)
 
-	require.ErrorIs(t, d.providerSet(t.Context(), []string{"other"}), errUsage)
-	require.ErrorContains(t, d.providerSet(t.Context(), []string{"speech"}), "no key of the speech provider")
+	d.out.Reset()
+	require.NoError(t, d.storeShow(t.Context(), []string{"demo"}))
+	require.Contains(t, d.out.String(), "speech    deepgram/nova-3, openai/local\n")
+
+	require.NoError(t, d.storeSpeech(t.Context(), []string{"demo"}))
+
+	kept, err = d.stores.Get(t.Context(), "demo")
+	require.NoError(t, err)
+	require.Empty(t, kept.Speech)
+
+	for _, args := range [][]string{{}, {"demo", "groq"}, {"demo", "groq/other"}, {"demo", "openai/a", "openai/a"}} {
+		require.ErrorIs(t, d.storeSpeech(t.Context(), args), errUsage, args)
+	}
+
+	require.ErrorContains(t, d.storeSpeech(t.Context(), []string{"nobody"}), "no such store")
 }
 
 func TestUserPremium(t *testing.T) {

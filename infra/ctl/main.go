@@ -26,7 +26,13 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store remove ID                  stops its webhook and forgets its secrets; its data stays
   store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
-  provider set speech              the key comes from LAPAK_SPEECH_KEY or the standard input
+  store speech ID [PROVIDER/MODEL …]
+        which speech models the store uses, the best first, such as groq/whisper-large-v3; without any, the stack's
+  provider set groq|deepgram|openai|telegram-app [--store ID]
+        the key comes from LAPAK_PROVIDER_KEY or the standard input; the one before it counts until the next
+        --store gives a store a key of its own, which is used instead of everybody's
+  provider remove groq|deepgram|openai|telegram-app [--store ID]
+  provider list [--store ID]       which keys are set
   user premium --store ID --user USER --until DAY
         gives a customer the premium tier up to the end of a day, such as 2027-01-31; never takes it away
   redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions,
@@ -84,8 +90,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"store show":          (*operator).storeShow,
 		"store remove":        (*operator).storeRemove,
 		"store rotate-secret": (*operator).storeRotateSecret,
+		"store speech":        (*operator).storeSpeech,
 		"user premium":        (*operator).userPremium,
 		"provider set":        (*operator).providerSet,
+		"provider remove":     (*operator).providerRemove,
+		"provider list":       (*operator).providerList,
 	}
 
 	name, rest := args[0]+" "+args[1], args[words:]

@@ -15,7 +15,6 @@ import (
 
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/errs"
-	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
@@ -30,7 +29,7 @@ const webhookConnections = 40
 const secretBytes = 32
 
 // storeAdd registers a store or changes it. Doing it again is safe: the
-// webhook secret stays, everything else becomes as given.
+// webhook secret and the speech models stay, everything else becomes as given.
 func (o *operator) storeAdd(ctx context.Context, args []string) error {
 	added := store.Store{}
 	flags := flag.NewFlagSet("store add", flag.ContinueOnError)
@@ -70,9 +69,12 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 	}
 
 	added.BotID, added.BotUsername = me.ID, me.Username
-	if added.CreatedAt, err = o.since(ctx, added); err != nil {
+	known, err := o.known(ctx, added)
+	if err != nil {
 		return err
 	}
+
+	added.CreatedAt, added.Speech = known.CreatedAt, known.Speech
 
 	if err := o.vault.Rotate(ctx, store.TokenName(added.ID), token); err != nil {
 		return fmt.Errorf("keep the token of store %s: %w", added.ID, err)
@@ -91,26 +93,26 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 	return nil
 }
 
-// since gives when the store was first added, now if it is new. A bot can
-// serve one store only, for it has one webhook.
-func (o *operator) since(ctx context.Context, added store.Store) (time.Time, error) {
+// known gives the store as it was added before; one that begins now if it is
+// new. A bot can serve one store only, for it has one webhook.
+func (o *operator) known(ctx context.Context, added store.Store) (store.Store, error) {
 	stores, err := o.stores.List(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("look whether store %s exists: %w", added.ID, err)
+		return store.Store{}, fmt.Errorf("look whether store %s exists: %w", added.ID, err)
 	}
 
-	created := time.Now().UTC()
+	found := store.Store{CreatedAt: time.Now().UTC()}
 
 	for _, known := range stores {
 		switch {
 		case known.ID == added.ID:
-			created = known.CreatedAt
+			found = known
 		case known.BotID == added.BotID:
-			return created, fmt.Errorf("@%s is the bot of store %s already: take another bot", added.BotUsername, known.ID)
+			return found, fmt.Errorf("@%s is the bot of store %s already: take another bot", added.BotUsername, known.ID)
 		}
 	}
 
-	return created, nil
+	return found, nil
 }
 
 func checkStore(added store.Store, hook string) error {
@@ -226,8 +228,8 @@ func (o *operator) storeShow(ctx context.Context, args []string) error {
 	}
 
 	fmt.Fprintf(o.stdout, "id        %s\nname      %s\nbot       @%s (%d)\nowner     %d\nlanguage  %s\nzone      %s\n"+
-		"webhook   %s\npending   %d\n", found.ID, found.Name, found.BotUsername, found.BotID, found.Owner,
-		found.Language, found.TimeZone, hook.URL, hook.Pending)
+		"speech    %s\nwebhook   %s\npending   %d\n", found.ID, found.Name, found.BotUsername, found.BotID, found.Owner,
+		found.Language, found.TimeZone, speechOf(found), hook.URL, hook.Pending)
 
 	if !hook.FailedAt.IsZero() {
 		fmt.Fprintf(o.stdout, "failed    %s: %s\n", hook.FailedAt.Format(time.RFC3339), hook.LastError)
@@ -248,6 +250,7 @@ func (o *operator) storeRemove(ctx context.Context, args []string) error {
 	}
 
 	err = errors.Join(
+		o.forgetProviders(ctx, found.ID),
 		o.vault.Delete(ctx, store.WebhookSecretName(found.ID)),
 		o.vault.Delete(ctx, store.TokenName(found.ID)),
 		o.stores.Remove(ctx, found.ID),
@@ -353,23 +356,4 @@ func (o *operator) storeOf(ctx context.Context, args []string) (store.Store, *te
 	}
 
 	return found, client, nil
-}
-
-func (o *operator) providerSet(ctx context.Context, args []string) error {
-	if len(args) != 1 || args[0] != "speech" {
-		return fmt.Errorf("%w: the provider is called speech", errUsage)
-	}
-
-	key, err := o.secretInput("LAPAK_SPEECH_KEY", "key of the speech provider")
-	if err != nil {
-		return err
-	}
-
-	if err := o.vault.Rotate(ctx, groq.KeyName, key); err != nil {
-		return fmt.Errorf("keep the key: %w", err)
-	}
-
-	fmt.Fprintln(o.stdout, "the speech provider's key is set; functions use it within 5 minutes")
-
-	return nil
 }

@@ -75,8 +75,10 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 		}
 	}
 
-	if err := s.operate(ctx, "LAPAK_SPEECH_KEY=local", "provider", "set", "speech"); err != nil {
-		return fmt.Errorf("set the key of the speech recognition: %w", err)
+	for _, provider := range []string{"groq", "deepgram"} {
+		if err := s.operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", provider); err != nil {
+			return fmt.Errorf("set the key of the speech recognition: %w", err)
+		}
 	}
 
 	return s.AddStore(ctx, Demo())

@@ -286,6 +286,9 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		"AwsEndpointUrl": s.Endpoint,
 		"TelegramApiUrl": s.Telegram,
 		"SpeechUrl":      s.Speech + "/openai/v1",
+		"DeepgramUrl":    s.Speech + "/v1",
+		// The recogniser is a few times faster than speech, providers are hundreds of times.
+		"SpeechPartMinutes": "10",
 	}
 	if s.options.Endpoint == "" {
 		parameters["FfmpegPath"] = installed.ffmpeg // functions are processes of this machine

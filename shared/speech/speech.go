@@ -138,7 +138,7 @@ func (s *Speech) Bounds(ctx context.Context, of string, options transcript.Optio
 		return transcript.Bounds{}, err
 	}
 
-	bounds := transcript.Bounds{Formats: choices[0].model.Formats}
+	bounds := transcript.Bounds{Formats: choices[0].model.Formats, Whole: choices[0].question.Speakers}
 
 	for index, choice := range choices {
 		longest := choice.model.Longest
