@@ -30,14 +30,16 @@ func heard(t *testing.T) speechCalls {
 	return calls
 }
 
-// speechFault is one call that the provider spoils; see localstack/speech.
+// speechFault is what spoils calls of the providers; see localstack/speech.
 type speechFault struct {
 	Kind       string  `json:"kind"`
+	Provider   string  `json:"provider,omitempty"` // empty: whichever is asked
+	Times      int     `json:"times,omitempty"`    // 0: once
 	Status     int     `json:"status,omitempty"`
 	RetryAfter float64 `json:"retry_after,omitempty"` // seconds
 }
 
-// spoil makes the next calls of the speech recognition fail, one each.
+// spoil makes the next calls of the speech recognition fail.
 func spoil(t *testing.T, faults ...speechFault) {
 	t.Helper()
 

@@ -26,12 +26,15 @@ func TestProviderStumbles(t *testing.T) {
 	}
 }
 
-// A provider that is down makes one apology, whose reference finds the reason
+// Providers that are all down make one apology, whose reference finds the reason
 // in the logs, and a button that tries again.
-func TestProviderIsDown(t *testing.T) {
+func TestProvidersAreDown(t *testing.T) {
 	budi := openShop(t).customer(t, "id")
 
-	spoil(t, speechFault{Kind: "status", Status: http.StatusInternalServerError}, speechFault{Kind: "cut"}, speechFault{Kind: "drop"})
+	// Three tries, and both providers are asked in each.
+	spoil(t,
+		speechFault{Kind: "status", Status: http.StatusInternalServerError, Times: 2}, speechFault{Kind: "cut", Times: 2},
+		speechFault{Kind: "drop", Times: 2})
 	budi.sends("voice", "voice-en-2.ogg")
 	progress := budi.wait(control.Condition{Button: "Batalkan"})
 	apology := budi.wait(control.Condition{Button: "Coba lagi"})
