@@ -424,7 +424,8 @@ func TestProviderKeys(t *testing.T) {
 
 	d.out.Reset()
 	require.NoError(t, d.providerList(t.Context(), nil))
-	require.Equal(t, "PROVIDER      KEY\ngroq          set, and the one before it\ndeepgram      -\nopenai        -\ntelegram-app  -\n", d.out.String())
+	require.Equal(t, "PROVIDER      KEY\ngroq          set, and the one before it\n"+
+		"deepgram      -\nopenai        -\ntelegram-app  -\n", d.out.String())
 
 	d.out.Reset()
 	require.NoError(t, d.providerList(t.Context(), []string{"--store", "demo"}))

@@ -103,7 +103,8 @@ func (c *Client) Hear(ctx context.Context, key secret.Value, question speech.Que
 	}
 
 	if len(given.Results.Channels) == 0 || len(given.Results.Channels[0].Alternatives) == 0 {
-		return transcript.Transcript{}, speech.Lost(errs.New(errs.Unavailable, "the answer of speech provider %s holds no transcript", Name))
+		return transcript.Transcript{}, speech.Lost(
+			errs.New(errs.Unavailable, "the answer of speech provider %s holds no transcript", Name))
 	}
 
 	return given.transcript(question.Speakers), nil

@@ -103,7 +103,8 @@ func TestHear(t *testing.T) {
 			{Start: ms(80), End: ms(900), Text: "Selamat pagi.", Speaker: 1}, {Start: ms(2000), End: ms(2500), Text: "Pagi!", Speaker: 2},
 		},
 		Words: []transcript.Word{
-			{Start: ms(80), End: ms(500), Text: "Selamat", Speaker: 1}, {Start: ms(500), End: ms(900), Text: "pagi.", Speaker: 1},
+			{Start: ms(80), End: ms(500), Text: "Selamat", Speaker: 1},
+			{Start: ms(500), End: ms(900), Text: "pagi.", Speaker: 1},
 			{Start: ms(2000), End: ms(2500), Text: "pagi", Speaker: 2},
 		},
 	}, heard)

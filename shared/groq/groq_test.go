@@ -268,8 +268,10 @@ func TestRefusals(t *testing.T) {
 	}{
 		201: {errs.Unavailable, ""}, 204: {errs.Unavailable, ""}, 302: {errs.Unavailable, ""},
 		400: {errs.Invalid, "error.not_heard"}, 422: {errs.Invalid, "error.not_heard"},
-		401: {errs.Unauthorized, ""}, 402: {errs.Unauthorized, ""}, 403: {errs.Unauthorized, ""}, 404: {errs.Internal, ""},
-		408: {errs.Unavailable, ""}, 413: {errs.Invalid, "error.too_long"}, 415: {errs.Invalid, "error.not_heard"}, 418: {errs.Unavailable, ""},
+		401: {errs.Unauthorized, ""}, 402: {errs.Unauthorized, ""}, 403: {errs.Unauthorized, ""},
+		404: {errs.Internal, ""},
+		408: {errs.Unavailable, ""}, 413: {errs.Invalid, "error.too_long"}, 415: {errs.Invalid, "error.not_heard"},
+		418: {errs.Unavailable, ""},
 		429: {errs.Limited, ""}, 498: {errs.Unavailable, ""},
 		500: {errs.Unavailable, ""}, 502: {errs.Unavailable, ""}, 503: {errs.Unavailable, ""}, 504: {errs.Unavailable, ""},
 	} {
@@ -484,7 +486,8 @@ func (c canned) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		answer, "", "{}", `{"text":""}`, `{"text":"x","duration":"7.5","language":7}`, `{"text":"x","language":"en-US"}`, `{"text":"x","duration":1e308}`, `{"text":"x","segments":[{"start":2,"end":1}]}`,
+		answer, "", "{}", `{"text":""}`, `{"text":"x","duration":"7.5","language":7}`,
+		`{"text":"x","language":"en-US"}`, `{"text":"x","duration":1e308}`, `{"text":"x","segments":[{"start":2,"end":1}]}`,
 		`{"text":"x","duration":3,"words":[{"start":5,"end":-5,"word":"w"}]}`, "{\"text\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))

@@ -69,7 +69,7 @@ func pause(ctx context.Context, wait time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return errs.Wrap(context.Cause(ctx), errs.Unavailable, "wait for a speech provider")
 	}
 }
 
@@ -406,12 +406,12 @@ func (s *sending) Read(into []byte) (int, error) {
 		s.source.note(count, err)
 	}
 
-	return count, err
+	return count, err //nolint:wrapcheck // it is what the part says, and io.EOF must stay what it is
 }
 
 // Close ends reading.
 func (s *sending) Close() error {
 	s.closed.Store(true)
 
-	return s.part.Close()
+	return s.part.Close() //nolint:wrapcheck // it is what the part says
 }

@@ -366,29 +366,35 @@ func TestFailuresAreFollowedByTheNext(t *testing.T) {
 		"one model is busy": {map[string][]does{quick: {refuses(busy(time.Hour))}}, []string{quick + " limited", good}, ""},
 		"busy, then down": {
 			map[string][]does{quick: {refuses(busy(time.Hour))}, good: {fails(errDown)}},
-			[]string{quick + " limited", good + " unavailable", tells}, "",
+			[]string{quick + " limited", good + " unavailable", tells},
+			"",
 		},
 		"the key is refused": {map[string][]does{"groq": {refuses(errKey)}}, []string{quick + " unauthorized", tells}, ""},
 		"deaf":               {map[string][]does{"groq": {fails(errDeaf)}}, []string{quick + " invalid", tells}, ""},
 		"two are deaf": {
 			map[string][]does{"groq": {fails(errDeaf)}, "deepgram": {fails(errDeaf)}},
-			[]string{quick + " invalid", tells + " invalid"}, errs.Invalid,
+			[]string{quick + " invalid", tells + " invalid"},
+			errs.Invalid,
 		},
 		"deaf, down, deaf": {
 			map[string][]does{"groq": {fails(errDeaf)}, "deepgram": {fails(errDown)}, "openai": {fails(errDeaf)}},
-			[]string{quick + " invalid", tells + " unavailable", own + " invalid"}, errs.Invalid,
+			[]string{quick + " invalid", tells + " unavailable", own + " invalid"},
+			errs.Invalid,
 		},
 		"deaf, and the others down": {
 			map[string][]does{"groq": {fails(errDeaf)}, "deepgram": {fails(errDown)}, "openai": {refuses(errNoModel)}},
-			[]string{quick + " invalid", tells + " unavailable", own + " internal"}, errs.Unavailable,
+			[]string{quick + " invalid", tells + " unavailable", own + " internal"},
+			errs.Unavailable,
 		},
 		"all down": {
 			map[string][]does{"groq": {fails(errDown)}, "deepgram": {fails(errDown)}, "openai": {fails(errDown)}},
-			[]string{quick + " unavailable", tells + " unavailable", own + " unavailable"}, errs.Unavailable,
+			[]string{quick + " unavailable", tells + " unavailable", own + " unavailable"},
+			errs.Unavailable,
 		},
 		"nobody takes the key": {
 			map[string][]does{"groq": {refuses(errKey)}, "deepgram": {refuses(errKey)}, "openai": {refuses(errKey)}},
-			[]string{quick + " unauthorized", tells + " unauthorized", own + " unauthorized"}, errs.Internal,
+			[]string{quick + " unauthorized", tells + " unauthorized", own + " unauthorized"},
+			errs.Internal,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -724,7 +730,8 @@ func TestAVaultThatFailsIsNotTakenForNoKey(t *testing.T) {
 	assert.Equal(t, errs.Unavailable, errs.CodeOf(err), err)
 
 	failing := store.NewRegistry(tables.New(clock.System{}, plan), clock.System{})
-	made, err = speech.New([]speech.Provider{providers()[0]}, secrets.New(clock.System{}, fault.None{}), failing, settings(), clock.System{}, nil)
+	made, err = speech.New(
+		[]speech.Provider{providers()[0]}, secrets.New(clock.System{}, fault.None{}), failing, settings(), clock.System{}, nil)
 	require.NoError(t, err)
 
 	_, err = made.Bounds(t.Context(), "kopi", transcript.Options{})
@@ -741,19 +748,27 @@ func TestBoundsFitEverybodyWhoMayBeAsked(t *testing.T) {
 		want    transcript.Bounds
 	}{
 		"one": {
-			[]string{"groq"}, 0, transcript.Options{},
+			[]string{"groq"},
+			0,
+			transcript.Options{},
 			transcript.Bounds{Bytes: 25, LinkBytes: 100, Duration: 2 * time.Hour, Formats: []string{"flac", "ogg", "mp3"}},
 		},
 		"all": {
-			[]string{"groq", "deepgram", "openai"}, time.Hour, transcript.Options{},
+			[]string{"groq", "deepgram", "openai"},
+			time.Hour,
+			transcript.Options{},
 			transcript.Bounds{Bytes: 25, LinkBytes: 25, Duration: time.Hour, Formats: []string{"ogg", "mp3"}},
 		},
 		"two": {
-			[]string{"groq", "deepgram"}, 10 * time.Hour, transcript.Options{},
+			[]string{"groq", "deepgram"},
+			10 * time.Hour,
+			transcript.Options{},
 			transcript.Bounds{Bytes: 25, LinkBytes: 50, Duration: 2 * time.Hour, Formats: []string{"ogg", "mp3"}},
 		},
 		"speakers are told apart within a call": {
-			[]string{"groq", "deepgram"}, time.Hour, transcript.Options{Speakers: true},
+			[]string{"groq", "deepgram"},
+			time.Hour,
+			transcript.Options{Speakers: true},
 			transcript.Bounds{Bytes: 50, LinkBytes: 50, Duration: 4 * time.Hour, Formats: []string{"ogg", "mp3"}},
 		},
 	} {
@@ -848,52 +863,56 @@ func TestAnyPlan(t *testing.T) {
 				began := time.Now()
 				heard, attempts, err := w.Recognize(context.Background(), ask(options))
 
-				if len(attempts) != len(w.asked) {
-					rt.Fatalf("%d attempts for %d calls", len(attempts), len(w.asked))
-				}
-
-				if time.Since(began) > 20*time.Second {
-					rt.Fatalf("it waited %s", time.Since(began))
+				if took := time.Since(began); len(attempts) != len(w.asked) || took > 20*time.Second {
+					rt.Fatalf("%d attempts for %d calls in %s", len(attempts), len(w.asked), took)
 				}
 
 				if (err == nil) != (heard.Text == "it") {
 					rt.Fatalf("%q and %v", heard.Text, err)
 				}
 
-				deaf := map[string]bool{}
-
-				for at, one := range attempts {
-					last := at == len(attempts)-1
-					if (one.Error == "") != (err == nil && last) {
-						rt.Fatalf("call %d of %d: %q, in the end %v", at+1, len(attempts), one.Error, err)
-					}
-
-					if billed := one.Error == "" || one.Unknown; billed != (one.Cost > 0) {
-						rt.Fatalf("%+v", one)
-					}
-
-					if deaf[one.Provider] {
-						rt.Fatalf("%s was asked again", one.Provider)
-					}
-
-					deaf[one.Provider] = deaf[one.Provider] || one.Error == errs.Invalid
-				}
-
-				switch errs.CodeOf(err) {
-				case "":
-				case errs.Invalid:
-					if key, _, ok := errs.Sentence(err); !ok || key != "error.not_heard" {
-						rt.Fatalf("Invalid without a sentence: %v", err)
-					}
-				case errs.Limited:
-					if errs.RetryAfter(err) <= 0 {
-						rt.Fatalf("Limited without a time: %v", err)
-					}
-				case errs.Unavailable, errs.Internal:
-				default:
-					rt.Fatalf("%s: %v", errs.CodeOf(err), err)
-				}
+				checkAttempts(rt, attempts, err)
+				checkOutcome(rt, err)
 			}
 		})
 	})
+}
+
+func checkAttempts(t *rapid.T, attempts []transcript.Attempt, err error) {
+	deaf := map[string]bool{}
+
+	for at, one := range attempts {
+		last := at == len(attempts)-1
+		if (one.Error == "") != (err == nil && last) {
+			t.Fatalf("call %d of %d: %q, in the end %v", at+1, len(attempts), one.Error, err)
+		}
+
+		if billed := one.Error == "" || one.Unknown; billed != (one.Cost > 0) {
+			t.Fatalf("%+v", one)
+		}
+
+		if deaf[one.Provider] {
+			t.Fatalf("%s was asked again", one.Provider)
+		}
+
+		deaf[one.Provider] = deaf[one.Provider] || one.Error == errs.Invalid
+	}
+}
+
+func checkOutcome(t *rapid.T, err error) {
+	sentence, _, _ := errs.Sentence(err)
+
+	switch errs.CodeOf(err) {
+	case "", errs.Unavailable, errs.Internal:
+	case errs.Invalid:
+		if sentence != "error.not_heard" {
+			t.Fatalf("Invalid without a sentence: %v", err)
+		}
+	case errs.Limited:
+		if errs.RetryAfter(err) <= 0 {
+			t.Fatalf("Limited without a time: %v", err)
+		}
+	default:
+		t.Fatalf("%s: %v", errs.CodeOf(err), err)
+	}
 }

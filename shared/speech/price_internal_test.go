@@ -84,7 +84,7 @@ func TestNamesAreRead(t *testing.T) {
 	require.NoError(t, read.UnmarshalText([]byte(" ")))
 	assert.Empty(t, read)
 
-	for _, wrong := range []string{"groq", "groq/", "/a", "groq/a groq/a"} {
+	for _, wrong := range []string{"groq", "groq/", "/a", "groq/a, groq/a"} {
 		assert.Equal(t, errs.Invalid, errs.CodeOf(read.UnmarshalText([]byte(wrong))), wrong)
 	}
 }
