@@ -769,7 +769,7 @@ func TestBoundsFitEverybodyWhoMayBeAsked(t *testing.T) {
 			[]string{"groq", "deepgram"},
 			time.Hour,
 			transcript.Options{Speakers: true},
-			transcript.Bounds{Bytes: 50, LinkBytes: 50, Duration: 4 * time.Hour, Formats: []string{"ogg", "mp3"}},
+			transcript.Bounds{Bytes: 50, LinkBytes: 50, Duration: 4 * time.Hour, Formats: []string{"ogg", "mp3"}, Whole: true},
 		},
 	} {
 		set := settings()
