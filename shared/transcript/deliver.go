@@ -250,18 +250,17 @@ func (d *Deliverer) sendWish(ctx context.Context, job Job, wish export) error {
 }
 
 func (d *Deliverer) sendFile(ctx context.Context, to message.Address, job Job, result Transcript, format Format) error {
-	content, mimeType := []byte(result.Text+"\n"), "text/plain"
-
-	if format == SubRip {
-		content, mimeType = result.SRT(), "application/x-subrip"
+	content, err := result.Write(format, func(number int) string { return d.texts.Speaker(job, number) })
+	if err != nil {
+		return err
 	}
 
 	if len(content) == 0 {
 		content = []byte("\n") // Telegram takes no empty file
 	}
 
-	return d.messenger.SendDocument(ctx, to, d.texts.Title(job)+"."+string(format), mimeType, bytes.NewReader(content),
-		d.texts.Caption(job, format))
+	return d.messenger.SendDocument(ctx, to, d.texts.Title(job)+"."+string(format), format.mimeType(),
+		bytes.NewReader(content), d.texts.Caption(job, format))
 }
 
 // sentFor is how long a doubled message is recognised: longer than a queue

@@ -178,7 +178,7 @@ func TestExport(t *testing.T) {
 		{"rapat senin.txt", "text/plain", words + "\n", "caption txt"},
 		{
 			"rapat senin.srt", "application/x-subrip",
-			"\ufeff1\n00:00:00,000 --> 00:00:03,000\n" + words + "\n\n", "caption srt",
+			"\ufeff1\n00:00:00,000 --> 00:00:03,000\n" + words + "\n", "caption srt",
 		},
 	}, w.messenger.files)
 

@@ -228,15 +228,6 @@ func (s *Service) Retry(ctx context.Context, store string, user int64, job strin
 	return again, err
 }
 
-// Format is a form in which a transcript is sent as a file.
-type Format string
-
-// The formats.
-const (
-	Text   Format = "txt"
-	SubRip Format = "srt"
-)
-
 // Wish asks for what a finished job has brought.
 type Wish struct {
 	Store    string

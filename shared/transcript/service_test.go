@@ -2,14 +2,12 @@ package transcript_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/asticode/go-astisub"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -317,65 +315,6 @@ type delivered struct {
 	from queue.Name
 }
 
-func TestSRT(t *testing.T) {
-	t.Parallel()
-
-	assert.Empty(t, transcript.Transcript{}.SRT())
-	assert.Empty(t, transcript.Transcript{Segments: []transcript.Segment{{End: time.Second, Text: " \n"}}}.SRT())
-	assert.Equal(t, "\ufeff1\n00:00:00,000 --> 01:02:03,004\nTom & Jerry\n\n", string(transcript.Transcript{
-		Text: "Tom &\n\nJerry", Duration: time.Hour + 2*time.Minute + 3*time.Second + 4*time.Millisecond,
-	}.SRT()))
-	assert.Equal(t, "\ufeff1\n00:00:01,000 --> 00:00:02,000\na → b ‹b>\n\n2\n25:00:00,000 --> 26:00:00,000\nc\n\n",
-		string(transcript.Transcript{Segments: []transcript.Segment{
-			{Start: time.Second, End: 2 * time.Second, Text: "a --> b <b>"},
-			{Text: ""},
-			{Start: 25 * time.Hour, End: 26 * time.Hour, Text: "c"},
-		}}.SRT()))
-}
-
-// A player reads back every cue with its times, whatever was said.
-func TestSRTIsReadBack(t *testing.T) {
-	t.Parallel()
-
-	weird := rapid.SampledFrom([]string{
-		"1", "00:00:01,000 --> 00:00:02,000", "-->", "<i>", "</font>",
-		"{\\an8}", "&amp;", "&lt;b>", "\u202e", "\ufeff", "\r\n", "\n\n2\n", "\x00", "😀",
-	})
-	cue := rapid.Custom(func(t *rapid.T) transcript.Segment {
-		start := rapid.IntRange(0, 90_000_000).Draw(t, "start")
-		text := rapid.OneOf(weird, rapid.String(), rapid.Custom(func(t *rapid.T) string {
-			return strings.Join(rapid.SliceOf(weird).Draw(t, "parts"), " ")
-		})).Draw(t, "text")
-
-		return transcript.Segment{
-			Start: time.Duration(start) * time.Millisecond,
-			End:   time.Duration(start+rapid.IntRange(0, 10_000).Draw(t, "length")) * time.Millisecond,
-			Text:  "said " + text + " .",
-		}
-	})
-
-	rapid.Check(t, func(t *rapid.T) {
-		cues := rapid.SliceOfN(cue, 1, 20).Draw(t, "cues")
-		written := transcript.Transcript{Segments: cues}.SRT()
-
-		read, err := astisub.ReadFromSRT(strings.NewReader(string(written)))
-		if err != nil {
-			t.Fatalf("%v in %q", err, written)
-		}
-
-		if len(read.Items) != len(cues) {
-			t.Fatalf("%d cues became %d: %q", len(cues), len(read.Items), written)
-		}
-
-		for at, item := range read.Items {
-			if item.StartAt != cues[at].Start || item.EndAt != cues[at].End || len(item.Lines) == 0 ||
-				!strings.HasPrefix(item.String(), "said") {
-				t.Fatalf("cue %d: %v became %v %v %q", at, cues[at], item.StartAt, item.EndAt, item.String())
-			}
-		}
-	})
-}
-
 func TestPreviewIsShort(t *testing.T) {
 	t.Parallel()
 
@@ -388,15 +327,4 @@ func TestPreviewIsShort(t *testing.T) {
 	assert.Equal(t, 50, summary.Words)
 	assert.Len(t, []rune(summary.Preview), 80)
 	assert.True(t, strings.HasSuffix(summary.Preview, "…"))
-}
-
-func ExampleTranscript_SRT() {
-	heard := transcript.Transcript{Segments: []transcript.Segment{{
-		Start: 300 * time.Millisecond, End: 2 * time.Second, Text: "Selamat pagi semuanya",
-	}}}
-	fmt.Print(strings.TrimPrefix(string(heard.SRT()), "\ufeff"))
-	// Output:
-	// 1
-	// 00:00:00,300 --> 00:00:02,000
-	// Selamat pagi semuanya
 }

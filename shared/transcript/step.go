@@ -74,7 +74,8 @@ type Progress struct {
 
 // Texts puts a job into words of its person's language.
 type Texts interface {
-	Title(job Job) string // what the file is called: plain text
+	Title(job Job) string               // what the file is called: plain text
+	Speaker(job Job, number int) string // what a speaker is called: plain text
 	Progress(job Job, progress Progress) message.Text
 	Result(job Job, result Transcript) message.Text
 	Failure(job Job) message.Text

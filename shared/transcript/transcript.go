@@ -1,10 +1,8 @@
 package transcript
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -61,48 +59,6 @@ func (t Transcript) summarise(key string) Summary {
 		Words:    len(strings.Fields(t.Text)),
 		Preview:  string(preview),
 	}
-}
-
-// srtSafe keeps what was said from being read as a time line or as a tag.
-var srtSafe = strings.NewReplacer("-->", "→", "<", "‹")
-
-// byteOrderMark tells players that subtitles are UTF-8.
-const byteOrderMark = "\ufeff"
-
-// SRT writes the transcript as SubRip subtitles, one cue for each segment that
-// has words. A transcript without segments becomes one cue; one without words,
-// nothing.
-func (t Transcript) SRT() []byte {
-	cues := t.Segments
-	if len(cues) == 0 {
-		cues = []Segment{{End: t.Duration, Text: t.Text}}
-	}
-
-	var written bytes.Buffer
-
-	number := 0
-
-	for _, cue := range cues {
-		said := strings.Join(strings.Fields(srtSafe.Replace(cue.Text)), " ")
-		if said == "" {
-			continue
-		}
-
-		if number == 0 {
-			written.WriteString(byteOrderMark)
-		}
-
-		number++
-		fmt.Fprintf(&written, "%d\n%s --> %s\n%s\n\n", number, srtTime(cue.Start), srtTime(cue.End), said)
-	}
-
-	return written.Bytes()
-}
-
-// srtTime writes a time as SubRip does: 01:02:03,456.
-func srtTime(at time.Duration) string {
-	return fmt.Sprintf("%02d:%02d:%02d,%03d",
-		at/time.Hour, at%time.Hour/time.Minute, at%time.Minute/time.Second, at%time.Second/time.Millisecond)
 }
 
 // loadText reads a stored transcript as it is stored. NotFound where its time

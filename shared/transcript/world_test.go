@@ -575,6 +575,8 @@ type texts struct{}
 
 func (texts) Title(job transcript.Job) string { return cmp.Or(job.Title(), string(job.Source.Kind)) }
 
+func (texts) Speaker(_ transcript.Job, number int) string { return fmt.Sprint("S", number) }
+
 func (texts) Progress(_ transcript.Job, at transcript.Progress) message.Text {
 	if at.Stage == transcript.Downloading {
 		return message.Text{HTML: fmt.Sprintf("%s %d for %s", at.Stage, at.Percent, at.Left)}
