@@ -298,6 +298,55 @@ func TestResultIsAlwaysAMessage(t *testing.T) {
 	})
 }
 
+// The first message and the rest hold all of the text, in order, each a
+// message that Telegram takes; or there is no rest, and the result says so.
+func TestRestHoldsWhatTheResultHasNoRoomFor(t *testing.T) {
+	t.Parallel()
+
+	catalog := newCatalog(t)
+	rules := &phone{}
+
+	rapid.Check(t, func(rt *rapid.T) {
+		rules.t = t
+		sentence := rapid.OneOf(rapid.StringMatching(`([a-z<&]{1,9} ){1,20}[a-z]{1,9}[.?]`), rapid.StringN(1, 300, -1))
+		said := strings.Repeat(strings.Join(rapid.SliceOfN(sentence, 1, 20).Draw(rt, "said"), " ")+" ", rapid.IntRange(1, 90).Draw(rt, "times"))
+		job := transcript.Job{
+			ID: "DC0KHS0EN138BE2", Language: rapid.SampledFrom([]string{"id", "en"}).Draw(rt, "language"),
+			Source: transcript.Source{Name: rapid.String().Draw(rt, "name"), Kind: transcript.Audio},
+			Result: &transcript.Summary{Missing: time.Duration(rapid.Int64Range(0, 1e14).Draw(rt, "missing"))},
+		}
+		heard := transcript.Transcript{Text: said, Model: "groq/whisper-large-v3-turbo", Language: "indonesian"}
+
+		to := message.Address{Store: demo, Chat: ani}
+		first := catalog.Result(job, heard)
+		rules.check(to, first)
+		rules.check(to, catalog.Read(job, heard))
+
+		rest := catalog.Rest(job, heard)
+		require.LessOrEqual(rt, len(rest), 15)
+		require.Equal(rt, len(rest) > 0, strings.Contains(picture(first), "job:rest:"))
+
+		_, quoted, _ := strings.Cut(first.HTML, "<blockquote")
+		_, quoted, _ = strings.Cut(quoted, ">")
+		shown, _, _ := strings.Cut(quoted, "</blockquote>")
+		shown = strings.TrimSuffix(shown, " …")
+
+		for _, part := range rest {
+			rules.check(to, part)
+
+			_, text, found := strings.Cut(part.HTML, "\n\n")
+			require.True(rt, found)
+
+			shown += text
+		}
+
+		bare := func(text string) string { return strings.Join(strings.Fields(text), "") }
+		if len(rest) > 0 || !strings.HasSuffix(quoted, " …</blockquote>") {
+			require.Equal(rt, bare(said), bare(unescape(shown)))
+		}
+	})
+}
+
 func aJob() transcript.Job {
 	return transcript.Job{
 		ID: "DC0KHS0EN138BE2", Language: "id", CreatedAt: time.Date(2026, 11, 21, 7, 5, 0, 0, time.UTC),
@@ -325,6 +374,17 @@ func TestJobsAreToldAsTheyStand(t *testing.T) {
 	require.Equal(t, `  | 🎧 rapat-senin · 1 jam 12 menit · 12 MB
   | ✍️ Sedang kudengarkan dan kutulis…
   [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`, shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Transcribing})))
+	require.Equal(t, `  | 🎧 rapat-senin · 1 jam 12 menit · 12 MB
+  | ▰▰▰▰▱▱▱▱▱▱ mengecilkan 40 % · sekitar 3 menit lagi
+  [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`,
+		shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Compressing, Percent: 40, Left: 170 * time.Second})))
+	require.Equal(t, `  | 🎧 rapat-senin · 1 jam 12 menit · 12 MB
+  | ▰▰▱▱▱▱▱▱▱▱ menulis bagian 3 dari 8 · kurang dari semenit lagi
+  [✖️ Batalkan = job:cancel:DC0KHS0EN138BE2]`,
+		shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Transcribing, Part: 2, Parts: 8, Left: 50 * time.Second})))
+	require.Contains(t, shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Transcribing, Part: 8, Parts: 8})),
+		"▰▰▰▰▰▰▰▰▰▰ menulis bagian 8 dari 8\n")
+	require.Contains(t, shown(catalog.Progress(job, transcript.Progress{})), "Sudah kuterima")
 	require.Contains(t, shown(catalog.Progress(job, downloading(250))), "▰▰▰▰▰▰▰▰▰▰ ")
 	require.Contains(t, shown(catalog.Progress(job, downloading(-3))), "▱▱▱▱▱▱▱▱▱▱ ")
 
@@ -334,17 +394,36 @@ func TestJobsAreToldAsTheyStand(t *testing.T) {
 	require.Equal(t, `  | 📝 <b>rapat-senin</b> · 1 jam 12 menit · Indonesia · 6 kata
   |
   | <blockquote>Selamat pagi, &lt;b&gt;semuanya&lt;/b&gt; &amp; kita mulai.</blockquote>
-  [📄 Teks = job:txt:DC0KHS0EN138BE2] [🎬 SRT = job:srt:DC0KHS0EN138BE2]`, shown(catalog.Result(job, said)))
+  [📄 Teks = job:txt:DC0KHS0EN138BE2] [🎬 SRT = job:srt:DC0KHS0EN138BE2]
+  [🌐 VTT = job:vtt:DC0KHS0EN138BE2] [🧩 JSON = job:json:DC0KHS0EN138BE2]
+  [🗑 Hapus = job:delete:DC0KHS0EN138BE2]`, shown(catalog.Result(job, said)))
 
 	said.Text = strings.Repeat("Ini satu kalimat yang cukup panjang. ", 300)
 	long := shown(catalog.Result(job, said))
 	require.Contains(t, long, "1.800 kata")
 	require.Contains(t, long, "<blockquote expandable>")
-	require.Contains(t, long, "cukup panjang. …</blockquote>\n  | Selengkapnya ada di file teks.")
+	require.Contains(t, long, "cukup panjang. …</blockquote>\n  | Masih ada 2 pesan lagi: ketuk Baca semua, atau ambil file teksnya.")
+	require.Contains(t, long, "  [📖 Baca semua = job:rest:DC0KHS0EN138BE2] [🗑 Hapus = job:delete:DC0KHS0EN138BE2]")
+
+	read := shown(catalog.Read(job, said))
+	require.NotContains(t, read, "Baca semua")
+	require.Contains(t, read, "cukup panjang. …</blockquote>\n  [📄")
 
 	require.Equal(t, `  | 📝 <b>rapat-senin</b> · 0 kata
   |
-  | Tidak ada ucapan yang terdengar di file ini.`, shown(catalog.Result(job, transcript.Transcript{})))
+  | Tidak ada ucapan yang terdengar di file ini.
+  [🗑 Hapus = job:delete:DC0KHS0EN138BE2]`, shown(catalog.Result(job, transcript.Transcript{})))
+
+	job.Result = &transcript.Summary{Missing: 12 * time.Minute}
+	said.Text, said.Model = "Selamat pagi.", "groq/whisper-large-v3"
+	require.Equal(t, `  | 📝 <b>rapat-senin</b> · 1 jam 12 menit · Indonesia · 2 kata · whisper-large-v3
+  |
+  | <blockquote>Selamat pagi.</blockquote>
+  | ⚠️ File-nya terpotong: 12 menit terakhir tidak ada.`, strings.Split(shown(catalog.Result(job, said)), "\n  [")[0])
+
+	said.Text = "Halo. Ya?"
+	said.Segments = []transcript.Segment{{Text: "Halo.", Speaker: 1}, {Text: "Ya?", Speaker: 2}}
+	require.Contains(t, shown(catalog.Result(job, said)), "<blockquote>Pembicara 1: Halo.\n  |\n  | Pembicara 2: Ya?</blockquote>")
 
 	require.Equal(t, "  | Transkrip <b>rapat-senin</b>", shown(catalog.Caption(job, transcript.SubRip)))
 	require.Contains(t, shown(catalog.Gone(job)), "sudah dihapus, karena hanya disimpan 7 hari")

@@ -43,15 +43,17 @@ type Messenger interface {
 type Transcripts interface {
 	Start(ctx context.Context, request transcript.Request) (transcript.Job, error)
 	Get(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
-	History(ctx context.Context, store string, user int64, cursor string, limit int) (transcript.HistoryPage, error)
+	Turn(ctx context.Context, turn transcript.Turn) ([]transcript.Job, bool, error)
 	Cancel(ctx context.Context, store string, user int64) ([]transcript.Job, error)
 	CancelOne(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
 	Retry(ctx context.Context, store string, user int64, job string, terms transcript.Terms) (transcript.Job, error)
 	Send(ctx context.Context, wish transcript.Wish) error
+	Delete(ctx context.Context, store string, user int64, job string) error
+	DeleteAll(ctx context.Context, erasure transcript.Erasure) error
 }
 
-// Options are what a Chat works with. All but the tiers, the rates, MaxAttempts
-// and Metrics are needed.
+// Options are what a Chat works with. All but the tiers, the rates, Models,
+// MaxAttempts and Metrics are needed.
 type Options struct {
 	Scratch     table.Table
 	Stores      *store.Registry
@@ -65,6 +67,9 @@ type Options struct {
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers
+
+	// Models are what people may choose to be heard by, "provider/model".
+	Models []string
 
 	// UserRate is what one person may ask, StoreRate what all people of one
 	// store may. Defaults: 20 at once and 10 a minute; 100 at once and a minute.

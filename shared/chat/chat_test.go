@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -22,6 +23,7 @@ import (
 	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/limit"
 	"github.com/lapak-id/lapak/shared/logging"
+	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -334,8 +336,16 @@ func (f failing) fail() error {
 	panic(f.with)
 }
 
-func (f failing) History(context.Context, string, int64, string, int) (transcript.HistoryPage, error) {
-	return transcript.HistoryPage{}, f.fail()
+func (f failing) Turn(context.Context, transcript.Turn) ([]transcript.Job, bool, error) {
+	return nil, false, f.fail()
+}
+
+func (f failing) Delete(context.Context, string, int64, string) error {
+	return f.fail()
+}
+
+func (f failing) DeleteAll(context.Context, transcript.Erasure) error {
+	return f.fail()
 }
 
 func (f failing) Start(context.Context, transcript.Request) (transcript.Job, error) {
@@ -367,7 +377,7 @@ func TestAPanicIsLikeAnyFailure(t *testing.T) {
 
 	err := w.try(sent, 1)
 	require.Equal(t, errs.Internal, errs.CodeOf(err))
-	require.Contains(t, lines.String(), "chat_test.failing.History", "the stack is in the log")
+	require.Contains(t, lines.String(), "chat_test.failing.Turn", "the stack is in the log")
 
 	require.NoError(t, w.try(sent, 5))
 	require.Contains(t, w.phone.message(0).HTML, "Ada yang rusak di sisi kami")
@@ -382,6 +392,8 @@ func TestFailuresOfEveryHandlerComeBack(t *testing.T) {
 	for _, update := range []telego.Update{
 		w.text("/history"), w.text("/cancel"), w.voice(), w.tap(1, "history:2"), w.tap(1, "job:cancel:x"),
 		w.tap(1, "job:txt:x"), w.tap(1, "job:srt:x"), w.tap(1, "job:show:x"), w.tap(1, "job:retry:x"),
+		w.tap(1, "job:vtt:x"), w.tap(1, "job:json:x"), w.tap(1, "job:rest:x"), w.tap(1, "job:delete:x"), w.tap(1, "job:erase:x"),
+		w.tap(1, "all:erase"),
 	} {
 		require.Equal(t, errs.Unavailable, errs.CodeOf(w.try(update, 1)))
 	}
@@ -640,7 +652,7 @@ func TestOtherPeoplesJobsAreNotThere(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.voice())
 
-	for _, action := range []string{"cancel", "retry", "txt", "srt", "show"} {
+	for _, action := range []string{"cancel", "retry", "txt", "srt", "vtt", "json", "rest", "show", "delete"} {
 		tap := w.tap(2, "job:"+action+":"+w.job().ID)
 		tap.CallbackQuery.From = *from(8, "id")
 		w.do(tap)
@@ -650,20 +662,93 @@ func TestOtherPeoplesJobsAreNotThere(t *testing.T) {
 	require.Equal(t, transcript.Waiting, w.job().State)
 }
 
-func TestALongHistoryShowsItsNewestPages(t *testing.T) {
+// historyTexts are the labels of the jobs that a page of the history shows.
+func historyTexts(page message.Text) []string {
+	var labels []string
+
+	for _, row := range page.Buttons {
+		if strings.HasPrefix(row[0].Data, "job:show:") {
+			labels = append(labels, row[0].Text)
+		}
+	}
+
+	return labels
+}
+
+// turns taps the button that leads on from the newest page of the history.
+func (w *world) turns(label string) bool {
+	for _, row := range w.phone.message(0).Buttons {
+		for _, button := range row {
+			if strings.Contains(button.Text, label) {
+				w.now.Advance(time.Minute)
+				w.do(w.tap(w.phone.last, button.Data))
+
+				return true
+			}
+		}
+	}
+
+	return false
+}
+
+// However long the history is, it can be turned to its end and back, and what
+// is added or deleted meanwhile hides nothing.
+func TestALongHistoryIsTurned(t *testing.T) {
 	t.Parallel()
+
+	const jobs = 65
 
 	w := newWorld(t)
 
-	for range 65 {
+	for range jobs {
 		w.do(w.voice())
 		w.now.Advance(time.Minute)
 	}
 
 	w.do(w.text("/history"))
-	require.Contains(t, w.phone.message(0).HTML, "Halaman 1/10")
-	w.do(w.tap(w.phone.last, "history:10"))
-	require.Contains(t, w.phone.message(0).HTML, "Halaman 10/10 · Ditampilkan 60 yang terbaru.")
+
+	var there [][]string
+
+	for page := 1; ; page++ {
+		there = append(there, historyTexts(w.phone.message(0)))
+
+		if page == 3 { // somebody uses the bot meanwhile
+			w.do(w.tap(w.phone.last, "job:cancel:"+w.job().ID))
+		}
+
+		if !w.turns("Lebih lama") {
+			require.Contains(t, w.phone.message(0).HTML, fmt.Sprintf("Halaman %d/%d", page, page))
+
+			break
+		}
+
+		require.Contains(t, w.phone.message(0).HTML, fmt.Sprint("Halaman ", page+1))
+	}
+
+	seen := map[string]bool{}
+
+	for _, page := range there {
+		for _, label := range page {
+			seen[label] = true
+		}
+	}
+
+	require.Len(t, seen, jobs)
+	require.Len(t, there, 11)
+
+	for page := len(there) - 2; page > 0; page-- {
+		require.True(t, w.turns("Lebih baru"))
+		require.Equal(t, there[page], historyTexts(w.phone.message(0)))
+	}
+
+	w.do(w.text("/history"))
+	require.False(t, w.turns("Lebih baru"), "there is nothing newer")
+
+	// A page that is not there any more leads to the first one.
+	w.do(w.tap(w.phone.last, "history:9:older:0"))
+	require.Contains(t, w.phone.message(0).HTML, "Halaman 1")
+	w.do(w.tap(w.phone.last, "history:7:newer:Z"))
+	require.Contains(t, w.phone.message(0).HTML, "Halaman 1")
 }
 
 // Another delivery for the same person was handled at the same time: neither
@@ -690,20 +775,20 @@ func TestSessionsAtTheSameTimeAreMerged(t *testing.T) {
 	require.Equal(t, 2, w.phone.said(), "both are remembered")
 }
 
-// racing does something else in the middle of History, once.
+// racing does something else in the middle of Turn, once.
 type racing struct {
 	chat.Transcripts
 
 	meanwhile func()
 }
 
-func (r *racing) History(ctx context.Context, of string, person int64, cursor string, most int) (transcript.HistoryPage, error) {
+func (r *racing) Turn(ctx context.Context, turn transcript.Turn) ([]transcript.Job, bool, error) {
 	if meanwhile := r.meanwhile; meanwhile != nil {
 		r.meanwhile = nil
 		meanwhile()
 	}
 
-	return r.Transcripts.History(ctx, of, person, cursor, most)
+	return r.Transcripts.Turn(ctx, turn)
 }
 
 func TestDeliverReadsTheQueue(t *testing.T) {

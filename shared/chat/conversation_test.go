@@ -11,6 +11,7 @@ import (
 	"github.com/mymmrac/telego"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -25,7 +26,9 @@ func TestConversation(t *testing.T) {
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 
-			w := newWorld(t)
+			w := newWorld(t, func(options *chat.Options) {
+				options.Models = []string{"groq/whisper-large-v3-turbo", "deepgram/nova-3"}
+			})
 			talk(w, language)
 
 			golden := filepath.Join("testdata", "conversation."+language+".txt")
@@ -81,7 +84,46 @@ func talk(w *world, language string) {
 	film.Message.Video = &telego.Video{FileID: "v", FileName: "rapat <senin>.mp4", Duration: 4320, FileSize: 412_000_000}
 	say(film)
 
+	talkOfPreferences(w, say)
 	talkOfJobs(w, say)
+	talkOfDeletion(w, say)
+}
+
+// talkOfPreferences opens each screen of the settings and chooses something.
+func talkOfPreferences(w *world, say func(telego.Update)) {
+	say(w.text("/settings"))
+
+	for _, data := range []string{
+		"open:spoken", "spoken:jv", "open:spoken", "spoken:xx", "open:model", "model:deepgram/nova-3", "model:gone/model",
+		"speakers:on", "open:file", "along:srt", "open:file", "along:doc", "open:settings", "spoken:", "model:", "speakers:off", "along:",
+	} {
+		say(w.tap(w.phone.last, data))
+	}
+}
+
+// talkOfDeletion deletes one transcript, and then all of them.
+func talkOfDeletion(w *world, say func(telego.Update)) {
+	say(w.text("/history"))
+
+	newest := w.job()
+	say(w.tap(w.phone.last, "job:delete:"+newest.ID))
+	say(w.tap(w.phone.last, "close:"))
+	say(w.tap(w.phone.last-1, "job:delete:"+newest.ID))
+	say(w.tap(w.phone.last, "job:erase:"+newest.ID))
+	say(w.tap(w.phone.last, "job:erase:"+newest.ID))
+	say(w.tap(w.phone.last, "job:show:"+newest.ID))
+
+	say(w.voice())
+	say(w.tap(w.phone.last, "job:delete:"+w.job().ID))
+	say(w.tap(w.phone.last, "job:erase:"+w.job().ID))
+	say(w.text("/cancel"))
+	say(w.tap(w.phone.last, "job:show:"+w.job().ID))
+
+	say(w.text("/history"))
+	say(w.tap(w.phone.last, "all:delete"))
+	say(w.tap(w.phone.last, "open:history"))
+	say(w.tap(w.phone.last, "all:delete"))
+	say(w.tap(w.phone.last, "all:erase"))
 }
 
 // talkOfJobs starts jobs, moves them as workers would, and looks at them.
@@ -103,6 +145,9 @@ func talkOfJobs(w *world, say func(telego.Update)) {
 	say(w.tap(w.phone.last, "job:cancel:"+done.ID))
 	say(w.tap(w.phone.last, "job:txt:"+done.ID))
 	say(w.tap(w.phone.last, "job:srt:"+done.ID))
+	say(w.tap(w.phone.last, "job:vtt:"+done.ID))
+	say(w.tap(w.phone.last, "job:json:"+done.ID))
+	say(w.tap(w.phone.last, "job:rest:"+done.ID))
 	say(w.tap(w.phone.last, "job:show:"+done.ID))
 
 	say(w.voice())
@@ -128,8 +173,10 @@ func talkOfJobs(w *world, say func(telego.Update)) {
 	w.put(named)
 
 	say(w.text("/history"))
+	say(w.tap(w.phone.last, "history:2:older:"+w.nth(5).ID))
+	say(w.tap(w.phone.last, "history:1:newer:"+w.nth(6).ID))
 	say(w.tap(w.phone.last, "history:2"))
-	say(w.tap(w.phone.last, "history:99"))
+	say(w.tap(w.phone.last, "history:2:beside:"+w.nth(5).ID))
 	say(w.tap(w.phone.last, "history:x"))
 	say(w.text("/cancel"))
 	say(w.tap(w.phone.last, "open:lang"))

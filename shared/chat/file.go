@@ -38,10 +38,14 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 		return err
 	}
 
+	prefers := c.preferences(r)
+
 	job, err := c.Transcripts.Start(ctx, transcript.Request{
 		Store: r.storeID, Chat: r.chat, User: r.from.ID,
 		Message: r.message.MessageID, SentAt: sentAt, Progress: progress,
 		Language: r.words.language, Source: file, Premium: r.user.Premium(c.Clock.Now()), Terms: terms, Cause: r.cause,
+		Options: transcript.Options{Language: prefers.Spoken, Model: prefers.Model, Speakers: prefers.Speakers},
+		Along:   transcript.Format(prefers.Along),
 	})
 
 	if _, _, ok := errs.Sentence(err); ok {

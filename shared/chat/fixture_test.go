@@ -393,12 +393,15 @@ func (*world) tap(number int, data string) telego.Update {
 }
 
 // job gives the newest job of Ani's.
-func (w *world) job() transcript.Job {
-	page, err := w.jobs.History(w.t.Context(), demo, ani, "", 1)
-	require.NoError(w.t, err)
-	require.NotEmpty(w.t, page.Jobs)
+func (w *world) job() transcript.Job { return w.nth(0) }
 
-	return page.Jobs[0]
+// nth gives a job of Ani's: the newest is number 0.
+func (w *world) nth(number int) transcript.Job {
+	page, err := w.jobs.History(w.t.Context(), demo, ani, "", number+1)
+	require.NoError(w.t, err)
+	require.Len(w.t, page.Jobs, number+1)
+
+	return page.Jobs[number]
 }
 
 // put overwrites a job, as its workers would.

@@ -4,83 +4,115 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
+	"strings"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
-const (
-	pageItems = 6
-	// historyDepth is how many jobs the history goes back: ten pages.
-	historyDepth = 60
-)
+// pageItems is how many jobs a page of the history shows.
+const pageItems = 6
 
-func (c *Chat) history(ctx context.Context, r *request) error { return c.showPage(ctx, r, 1) }
+// place is a page of the history as buttons name it: its number and the job
+// that it lies next to, such as "3:older:DC0KG005JKN4MA3". The first page is "1".
+type place struct {
+	number int
+	newer  bool // it lies before the job, not behind it
+	job    string
+}
+
+func readPlace(text string) (place, bool) {
+	number, beside, _ := strings.Cut(text, ":")
+	side, job, found := strings.Cut(beside, ":")
+
+	at, err := strconv.Atoi(number)
+	if err != nil || at < 1 || found && side != "newer" && side != "older" {
+		return place{}, false
+	}
+
+	if !found { // the first one, whatever its number: buttons of earlier versions have no more
+		return place{number: 1}, true
+	}
+
+	return place{number: at, newer: side == "newer", job: job}, true
+}
+
+func (p place) button(label string) message.Button {
+	data := strconv.Itoa(p.number)
+
+	switch {
+	case p.newer:
+		data += ":newer:" + p.job
+	case p.job != "":
+		data += ":older:" + p.job
+	}
+
+	return message.Button{Text: label, Data: tapHistory + data}
+}
+
+func (c *Chat) history(ctx context.Context, r *request) error {
+	return c.showPage(ctx, r, place{number: 1})
+}
 
 func (c *Chat) turnPage(ctx context.Context, r *request) error {
-	page, err := strconv.Atoi(r.value(tapHistory))
-	if err != nil {
+	page, ok := readPlace(r.value(tapHistory))
+	if !ok {
 		return c.oldTap(ctx, r)
 	}
 
 	return c.showPage(ctx, r, page)
 }
 
-// showPage shows a page of the person's jobs, the nearest there is.
-func (c *Chat) showPage(ctx context.Context, r *request, page int) error {
-	jobs, more, err := c.newest(ctx, r)
+// showPage shows a page of the person's jobs.
+func (c *Chat) showPage(ctx context.Context, r *request, page place) error {
+	jobs, more, err := c.Transcripts.Turn(ctx, transcript.Turn{
+		Store: r.storeID, User: r.from.ID, From: page.job, Newer: page.newer, Limit: pageItems,
+	})
 	if err != nil {
-		return err
+		return errs.Context(err, "read the history of user %d", r.from.ID)
 	}
 
-	if len(jobs) == 0 {
+	first := page.job == ""
+
+	switch {
+	case first && len(jobs) == 0:
 		return c.show(ctx, r, message.Text{
 			HTML: r.words.html("history.empty", nil), Buttons: [][]message.Button{r.words.backTo("home")},
 		})
+	case !first && (len(jobs) == 0 || page.newer && (!more || page.number == 1)):
+		// The newest ones, or what is left of them: the first page, which is a full one.
+		return c.showPage(ctx, r, place{number: 1})
 	}
 
-	pages := (len(jobs) + pageItems - 1) / pageItems
-	page = min(max(page, 1), pages)
-	shown := jobs[(page-1)*pageItems : min(page*pageItems, len(jobs))]
-
+	older := more || page.newer
 	html := r.words.html("history.title", nil)
-	if pages > 1 {
-		html += "\n" + r.words.html("history.page", errs.Args{"Page": page, "Pages": pages})
+
+	switch {
+	case older:
+		html += "\n" + r.words.html("history.page", errs.Args{"Page": page.number})
+	case !first:
+		html += "\n" + r.words.html("history.last_page", errs.Args{"Page": page.number})
 	}
 
-	if more && page == pages {
-		html += " · " + r.words.html("history.newest", errs.Args{"Count": len(jobs)})
+	var turn []message.Button
+	if !first {
+		turn = append(turn, place{max(page.number-1, 1), true, jobs[0].ID}.button(r.words.plain("button.newer", nil)))
+	}
+
+	if older {
+		turn = append(turn, place{page.number + 1, false, jobs[len(jobs)-1].ID}.button(r.words.plain("button.older", nil)))
 	}
 
 	return c.show(ctx, r, message.Text{
 		HTML:    html + "\n\n" + r.words.html("history.hint", nil),
-		Buttons: r.words.historyButtons(shown, r.store.TimeZone, page, pages),
+		Buttons: r.words.historyButtons(jobs, r.store.TimeZone, turn),
 	})
 }
 
-// newest reads the person's newest jobs, and whether there are more.
-func (c *Chat) newest(ctx context.Context, r *request) ([]transcript.Job, bool, error) {
-	var (
-		jobs   []transcript.Job
-		cursor string
-	)
-
-	for {
-		page, err := c.Transcripts.History(ctx, r.storeID, r.from.ID, cursor, historyDepth-len(jobs))
-		if err != nil {
-			return nil, false, errs.Context(err, "read the history of user %d", r.from.ID)
-		}
-
-		jobs, cursor = append(jobs, page.Jobs...), page.Next
-		if cursor == "" || len(jobs) >= historyDepth {
-			return jobs, cursor != "", nil
-		}
-	}
-}
-
-// historyButtons are one row for each job, one to turn the page, and back.
-func (w Words) historyButtons(jobs []transcript.Job, zone string, page, pages int) [][]message.Button {
+// historyButtons are one row for each job, one to turn the page, and one for
+// all: at most eight.
+func (w Words) historyButtons(jobs []transcript.Job, zone string, turn []message.Button) [][]message.Button {
 	var rows [][]message.Button
 
 	for _, job := range jobs {
@@ -88,20 +120,11 @@ func (w Words) historyButtons(jobs []transcript.Job, zone string, page, pages in
 		rows = append(rows, []message.Button{{Text: label, Data: tapShow + job.ID}})
 	}
 
-	var turn []message.Button
-	if page > 1 {
-		turn = append(turn, message.Button{Text: w.plain("button.newer", nil), Data: tapHistory + strconv.Itoa(page-1)})
-	}
-
-	if page < pages {
-		turn = append(turn, message.Button{Text: w.plain("button.older", nil), Data: tapHistory + strconv.Itoa(page+1)})
-	}
-
 	if turn != nil {
 		rows = append(rows, turn)
 	}
 
-	return append(rows, w.backTo("home"))
+	return append(rows, append(w.backTo("home"), message.Button{Text: w.plain("button.delete_all", nil), Data: tapDeleteAll}))
 }
 
 // listed names a job in a list: by its file's name or, as voice messages have
@@ -156,11 +179,23 @@ func (c *Chat) showJob(ctx context.Context, r *request) error {
 		return c.Transcripts.Send(ctx, r.wish(job.ID, ""))
 	case transcript.Failed, transcript.Apologised:
 		job.Language = r.words.language
-		_, err := c.Messenger.Send(ctx, r.here(), c.Catalog.Failure(job))
+		text := c.Catalog.Failure(job)
+
+		if job.State == transcript.Apologised {
+			text.Buttons = append(text.Buttons, []message.Button{r.words.delete(job)})
+		}
+
+		_, err := c.Messenger.Send(ctx, r.here(), text)
 
 		return err
 	case transcript.Cancelled:
-		r.toast = r.words.plain("toast.no_result", nil)
+		job.Language = r.words.language
+		text := c.Catalog.Cancelled(job)
+		text.Buttons = [][]message.Button{{r.words.delete(job)}}
+
+		_, err := c.Messenger.Send(ctx, r.here(), text)
+
+		return err
 	case transcript.Waiting, transcript.Downloaded, transcript.Transcribed:
 		r.toast = r.words.plain("toast.running", nil)
 	}
@@ -176,16 +211,23 @@ func (r *request) wish(job string, format transcript.Format) transcript.Wish {
 	}
 }
 
-func (c *Chat) exportText(ctx context.Context, r *request) error {
-	return c.export(ctx, r, r.value(tapText), transcript.Text)
+// export sends a transcript as a file.
+func export(format transcript.Format) func(*Chat, context.Context, *request) error {
+	return func(c *Chat, ctx context.Context, r *request) error {
+		return c.send(ctx, r, r.wish(r.value(tapFile(format)), format))
+	}
 }
 
-func (c *Chat) exportSRT(ctx context.Context, r *request) error {
-	return c.export(ctx, r, r.value(tapSRT), transcript.SubRip)
+// sendRest sends what the result whose button was tapped has no room for.
+func (c *Chat) sendRest(ctx context.Context, r *request) error {
+	wish := r.wish(r.value(tapRest), "")
+	wish.Rest = r.tap.Message.GetMessageID()
+
+	return c.send(ctx, r, wish)
 }
 
-func (c *Chat) export(ctx context.Context, r *request, job string, format transcript.Format) error {
-	err := c.Transcripts.Send(ctx, r.wish(job, format))
+func (c *Chat) send(ctx context.Context, r *request, wish transcript.Wish) error {
+	err := c.Transcripts.Send(ctx, wish)
 
 	switch {
 	case errs.Is(err, errs.NotFound):

@@ -3,8 +3,6 @@ package chat
 import (
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
@@ -15,21 +13,33 @@ import (
 const (
 	tapCancel = "job:cancel:"
 	tapRetry  = "job:retry:"
-	tapText   = "job:txt:"
-	tapSRT    = "job:srt:"
 	tapShow   = "job:show:"
+	tapRest   = "job:rest:"
+	tapDelete = "job:delete:" // asks whether it is meant
+	tapErase  = "job:erase:"  // it is meant
 )
+
+// tapFile is what the button says that sends a transcript as a file.
+func tapFile(format transcript.Format) string { return "job:" + string(format) + ":" }
 
 const (
 	maxMessageUnits = 4096 // UTF-16 units that Telegram takes
 	longQuoteUnits  = 600  // above it, a quote is folded until it is tapped
 	maxTitleUnits   = 64
+	// maxRest is how many messages may follow a result. A longer text is better
+	// read as a file.
+	maxRest = 15
 )
 
 var _ transcript.Texts = (*Catalog)(nil)
 
 // Title is what the file of a job is called, without markup.
 func (c *Catalog) Title(job transcript.Job) string { return title(c.In(job.Language), job) }
+
+// Speaker is what a speaker is called.
+func (c *Catalog) Speaker(job transcript.Job, number int) string {
+	return c.In(job.Language).plain("job.speaker", errs.Args{"Number": number})
+}
 
 // Received is the first answer to a file, while its job begins.
 func (c *Catalog) Received(job transcript.Job) message.Text {
@@ -38,16 +48,46 @@ func (c *Catalog) Received(job transcript.Job) message.Text {
 	return running(words, job, words.html("job.received", nil))
 }
 
-// Progress shows how far a job is.
+// Progress shows how far a job is, as far as that is known.
 func (c *Catalog) Progress(job transcript.Job, at transcript.Progress) message.Text {
 	words := c.In(job.Language)
+	line := words.html("job.received", nil)
 
-	if at.Stage == transcript.Downloading {
-		return running(words, job, bar(at.Percent)+" "+words.html("job.downloading", errs.Args{"Percent": at.Percent}))
+	switch at.Stage {
+	case transcript.Downloading:
+		line = bar(at.Percent) + " " + words.html("job.downloading", errs.Args{"Percent": clamp(at.Percent)})
+	case transcript.Compressing:
+		line = bar(at.Percent) + " " + words.html("job.compressing", errs.Args{"Percent": clamp(at.Percent)})
+	case transcript.Transcribing:
+		line = words.html("job.transcribing", nil)
+		if at.Parts > 1 {
+			line = bar(at.Part*hundred/at.Parts) + " " +
+				words.html("job.part", errs.Args{"Part": min(at.Part+1, at.Parts), "Parts": at.Parts})
+		}
 	}
 
-	return running(words, job, words.html("job.transcribing", nil))
+	if left := words.left(at.Left); left != "" {
+		line += " · " + escape(left)
+	}
+
+	return running(words, job, line)
 }
+
+// left tells how long something will take; nothing where that is not known.
+func (w Words) left(left time.Duration) string {
+	switch {
+	case left <= 0:
+		return ""
+	case left < time.Minute:
+		return w.plain("job.soon", nil)
+	default:
+		return w.plain("job.left", errs.Args{"Left": w.duration(left.Round(time.Minute))})
+	}
+}
+
+const hundred = 100
+
+func clamp(percent int) int { return min(max(percent, 0), hundred) }
 
 // running is the progress message of a job that can still be cancelled.
 func running(words Words, job transcript.Job, line string) message.Text {
@@ -61,7 +101,7 @@ func running(words Words, job transcript.Job, line string) message.Text {
 func bar(percent int) string {
 	const steps = 10
 
-	done := min(max(percent, 0)*steps/100, steps) //nolint:mnd // percent
+	done := clamp(percent) * steps / hundred
 
 	return strings.Repeat("▰", done) + strings.Repeat("▱", steps-done)
 }
@@ -113,82 +153,6 @@ func kindName(words Words, kind transcript.Kind) string {
 		return words.plain("kind.document", nil)
 	default:
 		return words.plain("kind.document", nil)
-	}
-}
-
-// Result shows a transcript: all of it where one message holds it, else its
-// beginning up to the end of a sentence.
-func (c *Catalog) Result(job transcript.Job, result transcript.Transcript) message.Text {
-	words := c.In(job.Language)
-	text := strings.TrimSpace(result.Text)
-	language := spoken(words, result.Language)
-
-	if text == "" {
-		language = "" // nothing was said in it
-	}
-
-	head := "📝 <b>" + escape(title(words, job)) + "</b> · " + joined(words.duration(result.Duration), language,
-		words.counted("format.words", len(strings.Fields(text))))
-
-	if text == "" {
-		return message.Text{HTML: head + "\n\n" + words.html("job.silent", nil)}
-	}
-
-	note := "\n" + words.html("job.shortened", nil)
-
-	shown, cut := fit(text, maxMessageUnits-units(head)-units(note)-len("\n\n…"))
-	if cut {
-		shown += " …"
-	} else {
-		note = ""
-	}
-
-	return message.Text{
-		HTML: head + "\n\n" + quote(shown) + note,
-		Buttons: [][]message.Button{{
-			{Text: words.plain("button.text", nil), Data: tapText + job.ID},
-			{Text: words.plain("button.subtitles", nil), Data: tapSRT + job.ID},
-		}},
-	}
-}
-
-// quote sets off what was said, folded where it is long.
-func quote(text string) string {
-	if units(text) > longQuoteUnits {
-		return "<blockquote expandable>" + escape(text) + "</blockquote>"
-	}
-
-	return "<blockquote>" + escape(text) + "</blockquote>"
-}
-
-// spoken names the language that a provider has heard, which it gives as a
-// code or in English.
-func spoken(words Words, heard string) string {
-	switch heard := strings.ToLower(heard); heard {
-	case "", "unknown":
-		return ""
-	case "id", "indonesian":
-		return words.plain("language.indonesian", nil)
-	case "en", "english":
-		return words.plain("language.english", nil)
-	case "ms", "malay":
-		return words.plain("language.malay", nil)
-	case "jv", "jw", "javanese":
-		return words.plain("language.javanese", nil)
-	case "su", "sundanese":
-		return words.plain("language.sundanese", nil)
-	case "ar", "arabic":
-		return words.plain("language.arabic", nil)
-	case "zh", "chinese":
-		return words.plain("language.chinese", nil)
-	case "ja", "japanese":
-		return words.plain("language.japanese", nil)
-	case "ko", "korean":
-		return words.plain("language.korean", nil)
-	default:
-		first, size := utf8.DecodeRuneInString(heard)
-
-		return string(unicode.ToUpper(first)) + heard[size:]
 	}
 }
 
@@ -245,7 +209,10 @@ func (c *Catalog) Unsent(job transcript.Job, reference string) message.Text {
 func (c *Catalog) Gone(job transcript.Job) message.Text {
 	words := c.In(job.Language)
 
-	return message.Text{HTML: words.html("job.gone", errs.Args{"Title": title(words, job), "Days": keptDays()})}
+	return message.Text{
+		HTML:    words.html("job.gone", errs.Args{"Title": title(words, job), "Days": keptDays()}),
+		Buttons: [][]message.Button{{words.delete(job)}},
+	}
 }
 
 // keptDays is how many days a transcript can be had again.

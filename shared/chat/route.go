@@ -8,6 +8,7 @@ import (
 
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/transcript"
 )
 
 // route is what a Chat does under the name by which people reach it.
@@ -34,26 +35,52 @@ func commands() []route {
 const (
 	tapOpen     = "open:"    // a screen, by its name
 	tapLanguage = "lang:"    // a language, by its code
-	tapHistory  = "history:" // a page, from 1
+	tapHistory  = "history:" // a page: see historyPlace
+	tapClose    = "close:"   // the message itself, which has done its duty
+
+	tapSpoken   = "spoken:"   // the language of recordings, by its code; none: to be recognised
+	tapModel    = "model:"    // a model, by its name; none: the best
+	tapSpeakers = "speakers:" // on or off
+	tapAlong    = "along:"    // a format, by its ending; none: no file
+
+	tapDeleteAll = "all:delete" // asks whether it is meant
+	tapEraseAll  = "all:erase"  // it is meant
 )
 
 // taps are what buttons say, up to the value that follows.
 func taps() []route {
-	return []route{
+	all := []route{
 		{tapOpen, (*Chat).openScreen},
+		{tapClose, (*Chat).closeMessage},
 		{tapLanguage, (*Chat).setLanguage},
+		{tapSpoken, (*Chat).setSpoken},
+		{tapModel, (*Chat).setModel},
+		{tapSpeakers, (*Chat).setSpeakers},
+		{tapAlong, (*Chat).setAlong},
 		{tapHistory, (*Chat).turnPage},
 		{tapCancel, (*Chat).cancelJob},
 		{tapRetry, (*Chat).retryJob},
-		{tapText, (*Chat).exportText},
-		{tapSRT, (*Chat).exportSRT},
 		{tapShow, (*Chat).showJob},
+		{tapRest, (*Chat).sendRest},
+		{tapDelete, (*Chat).askDelete},
+		{tapErase, (*Chat).deleteJob},
+		{tapDeleteAll, (*Chat).askDeleteAll},
+		{tapEraseAll, (*Chat).deleteAll},
 	}
+
+	for _, format := range transcript.Formats() {
+		all = append(all, route{tapFile(format), export(format)})
+	}
+
+	return all
 }
 
 // screens are what buttons and deep links open beside the commands.
 func screens() []route {
-	return append(commands(), route{"home", (*Chat).home}, route{"transcribe", (*Chat).transcribe})
+	return append(commands(),
+		route{"home", (*Chat).home}, route{"transcribe", (*Chat).transcribe},
+		route{"spoken", (*Chat).spokenLanguages}, route{"model", (*Chat).models}, route{"file", (*Chat).files},
+	)
 }
 
 // route finds the handler of a request.

@@ -78,33 +78,15 @@ func (c *Chat) help(ctx context.Context, r *request) error {
 	return c.show(ctx, r, message.Text{HTML: html, Buttons: [][]message.Button{r.words.backTo("home")}})
 }
 
-func (c *Chat) settings(ctx context.Context, r *request) error {
-	return c.show(ctx, r, message.Text{
-		HTML: r.words.html("settings.text", errs.Args{"Language": r.words.plain("language.self", nil)}),
-		Buttons: [][]message.Button{
-			{r.words.open("button.language", "lang")},
-			r.words.backTo("home"),
-		},
-	})
-}
-
 // lang offers each language in its own words.
 func (c *Chat) lang(ctx context.Context, r *request) error {
-	var choices []message.Button
+	var choices []choice
 
 	for _, code := range languages() {
-		name := c.Catalog.In(code).plain("language.self", nil)
-		if code == r.words.language {
-			name = r.words.plain("button.chosen", errs.Args{"Name": name})
-		}
-
-		choices = append(choices, message.Button{Text: name, Data: tapLanguage + code})
+		choices = append(choices, choice{c.Catalog.In(code).plain("language.self", nil), tapLanguage + code, code == r.words.language})
 	}
 
-	return c.show(ctx, r, message.Text{
-		HTML:    r.words.html("lang.choose", nil),
-		Buttons: [][]message.Button{choices, r.words.backTo("settings")},
-	})
+	return c.offer(ctx, r, "lang.choose", choices)
 }
 
 func (c *Chat) setLanguage(ctx context.Context, r *request) error {

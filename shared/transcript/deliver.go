@@ -25,6 +25,7 @@ type Deliverer struct {
 	step
 
 	bucket  blob.Bucket
+	cache   *Cache
 	scratch table.Table
 	clock   clock.Clock
 }
@@ -36,16 +37,25 @@ func NewDeliverer(
 ) *Deliverer {
 	return &Deliverer{
 		step:   step{jobs: jobs, messenger: messenger, texts: texts, metrics: metrics},
-		bucket: bucket, scratch: scratch, clock: now,
+		bucket: bucket, cache: NewCache(scratch, bucket, now, metrics), scratch: scratch, clock: now,
 	}
 }
 
-// Handle delivers what a message asks for: the outcome of a job, or a file of
-// its transcript.
+// Handle delivers what a message asks for: the outcome of a job, more of its
+// transcript, or its end.
 func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
-	var wish export
-	if err := json.Unmarshal(delivery.Body, &wish); err == nil && (wish.Format != "" || wish.Again) {
-		return d.send(ctx, wish, delivery)
+	var asked order
+	if err := json.Unmarshal(delivery.Body, &asked); err == nil {
+		switch {
+		case asked.Remains != nil:
+			return d.remove(ctx, asked)
+		case asked.All != nil:
+			return d.removeEverything(ctx, asked)
+		case asked.Rest != nil:
+			return d.sendRest(ctx, asked, delivery)
+		case asked.Format != "" || asked.Again:
+			return d.send(ctx, asked, delivery)
+		}
 	}
 
 	of, err := decodeTicket(delivery)
@@ -54,6 +64,12 @@ func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
 	}
 
 	job, err := d.jobs.Get(ctx, of.Store, of.User, of.Job)
+	if errs.Is(err, errs.NotFound) {
+		slog.InfoContext(ctx, "not delivered: the job was deleted meanwhile", logging.Job, of.Job)
+
+		return nil
+	}
+
 	if err != nil {
 		return err
 	}
@@ -78,6 +94,13 @@ func (d *Deliverer) deliver(ctx context.Context, job Job, _ *hold) (func(*Job), 
 	progress, err := d.replaceProgress(ctx, job, d.texts.Result(job, result))
 	if err != nil {
 		return nil, err
+	}
+
+	if job.Along != "" {
+		along := Wish{Store: job.Store, User: job.User, Job: job.ID, Format: job.Along, Cause: "along"}
+		if err := d.jobs.Send(ctx, along); err != nil {
+			return nil, err
+		}
 	}
 
 	d.metrics.Put("JobTime", float64(d.clock.Now().Sub(job.CreatedAt).Milliseconds()), metric.Milliseconds, nil)
@@ -157,25 +180,27 @@ func (d *Deliverer) edit(ctx context.Context, job Job, text message.Text) error 
 }
 
 // send sends a file of a transcript, or the result anew, once for each wish.
-func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delivery) error {
+func (d *Deliverer) send(ctx context.Context, wish order, delivery queue.Delivery) error {
 	ctx = logging.With(ctx, logging.Store, wish.Store, logging.Job, wish.Job)
 
-	done, err := d.mark(wish.Store, delivery.Attrs[queue.AttrCause])
+	done, sent, err := d.mark(ctx, wish.Store, delivery.Attrs[queue.AttrCause])
 	if err != nil {
 		return err
 	}
 
-	switch _, err := d.scratch.Get(ctx, done.Key); errs.CodeOf(err) {
-	case "":
+	if sent {
 		slog.InfoContext(ctx, "skipped: sent already")
 
 		return nil
-	case errs.NotFound:
-	default:
-		return errs.Context(err, "look whether file of job %s was sent", wish.Job)
 	}
 
 	job, err := d.jobs.Get(ctx, wish.Store, wish.User, wish.Job)
+	if errs.Is(err, errs.NotFound) {
+		slog.InfoContext(ctx, "not sent: the job was deleted meanwhile")
+
+		return nil
+	}
+
 	if err != nil {
 		return err
 	}
@@ -189,11 +214,7 @@ func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delive
 		return d.giveUp(ctx, job, wish, delivery, err)
 	}
 
-	if err := d.scratch.Write(ctx, table.Create(done)); err != nil && !errs.Is(err, errs.Conflict) {
-		// Sent it is; going back to the queue would send it again for sure.
-		slog.WarnContext(ctx, "sent, but not marked as sent", "error", err)
-	}
-
+	d.markSent(ctx, done)
 	slog.InfoContext(ctx, "file sent", "format", wish.Format)
 
 	return nil
@@ -201,7 +222,7 @@ func (d *Deliverer) send(ctx context.Context, wish export, delivery queue.Delive
 
 // giveUp tells the person that a file cannot be sent, who has been waiting for
 // it since the tap.
-func (d *Deliverer) giveUp(ctx context.Context, job Job, wish export, delivery queue.Delivery, cause error) error {
+func (d *Deliverer) giveUp(ctx context.Context, job Job, wish order, delivery queue.Delivery, cause error) error {
 	reference := id.Reference(job.Store, delivery.Attrs[queue.AttrCause])
 	slog.ErrorContext(logging.With(ctx, logging.Ref, reference), "file not sent", "format", wish.Format, "error", cause)
 
@@ -215,7 +236,7 @@ func (d *Deliverer) giveUp(ctx context.Context, job Job, wish export, delivery q
 	return nil
 }
 
-func (d *Deliverer) sendWish(ctx context.Context, job Job, wish export) error {
+func (d *Deliverer) sendWish(ctx context.Context, job Job, wish order) error {
 	to := message.Address{Store: job.Store, Chat: job.Chat}
 
 	job.Language = cmp.Or(wish.Language, job.Language)
@@ -267,19 +288,37 @@ func (d *Deliverer) sendFile(ctx context.Context, to message.Address, job Job, r
 // keeps one.
 const sentFor = CacheFor
 
-func (d *Deliverer) mark(store, cause string) (table.Row, error) {
+// mark gives the row that says that something was sent, and whether it was.
+func (d *Deliverer) mark(ctx context.Context, store string, cause ...string) (table.Row, bool, error) {
 	tenant, err := table.TenantOf(store)
 	if err != nil {
-		return table.Row{}, err
+		return table.Row{}, false, err
 	}
 
-	if cause == "" {
-		return table.Row{}, errs.New(errs.Invalid, "deliver for store %s: the message names no cause", store)
+	if cause[0] == "" {
+		return table.Row{}, false, errs.New(errs.Invalid, "deliver for store %s: the message names no cause", store)
 	}
 
-	return table.Row{
-		Key:     tenant.Partition("sent", cause).Key("mark"),
+	row := table.Row{
+		Key:     tenant.Partition("sent", cause...).Key("mark"),
 		Body:    []byte(`{}`),
 		Expires: d.clock.Now().Add(sentFor),
-	}, nil
+	}
+
+	switch _, err := d.scratch.Get(ctx, row.Key); errs.CodeOf(err) {
+	case "":
+		return row, true, nil
+	case errs.NotFound:
+		return row, false, nil
+	default:
+		return table.Row{}, false, errs.Context(err, "look whether %s was sent", row.Key)
+	}
+}
+
+// markSent notes that something was sent. Sent it is: going back to the queue
+// because of the note would send it again for sure.
+func (d *Deliverer) markSent(ctx context.Context, done table.Row) {
+	if err := d.scratch.Write(ctx, table.Create(done)); err != nil && !errs.Is(err, errs.Conflict) {
+		slog.WarnContext(ctx, "sent, but not marked as sent", "error", err)
+	}
 }

@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -466,15 +467,22 @@ func TestRescueGoesPastWhatIsBroken(t *testing.T) {
 	requireCode(t, errs.Unavailable, err)
 }
 
-func TestAnOldTicketBodyIsNoExport(t *testing.T) {
+// What was asked for of a job that is deleted meanwhile comes to nothing.
+func TestWishesOfADeletedJob(t *testing.T) {
 	t.Parallel()
 
-	body, err := json.Marshal(map[string]any{"store": kopi, "user": person, "job": "GONE", "format": "txt"})
-	require.NoError(t, err)
-
 	w := newWorld(t)
-	err = w.deliverer.Handle(w.ctx, queue.Delivery{Message: queue.Message{
-		Body: body, Attrs: queue.Attrs{queue.AttrCause: "1"},
-	}, Attempt: 1})
-	requireCode(t, errs.NotFound, err)
+
+	for _, more := range []map[string]any{{"format": "txt"}, {"again": true}, {"rest": map[string]any{"message": 3}}, {}} {
+		body := map[string]any{"store": kopi, "user": person, "job": "GONE"}
+		maps.Copy(body, more)
+
+		text, err := json.Marshal(body)
+		require.NoError(t, err)
+		require.NoError(t, w.deliverer.Handle(w.ctx, queue.Delivery{Message: queue.Message{
+			Body: text, Attrs: queue.Attrs{queue.AttrCause: "1"},
+		}, Attempt: 1}), "%s", text)
+	}
+
+	assert.Empty(t, w.messenger.files)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/blob"
@@ -131,5 +132,8 @@ func fileOf(job Job) FileRef {
 // the file of a later one; only an upload that a later round takes up keeps
 // the key that it was begun with.
 func mediaKey(job Job) string {
-	return fmt.Sprintf("media/%s/%s/%d", job.Store, job.ID, job.Round)
+	return mediaOf(job) + strconv.Itoa(job.Round)
 }
+
+// mediaOf begins the keys of a job's files, of all rounds.
+func mediaOf(job Job) string { return "media/" + job.Store + "/" + job.ID + "/" }

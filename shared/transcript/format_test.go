@@ -215,7 +215,7 @@ func TestFormatsTakeAnything(t *testing.T) {
 			}
 		}
 
-		require.True(t, within(want, transcript.Letters(said)), "%q is not in %q", want, said)
+		require.True(t, holds(want, transcript.Letters(said)), "%q is not in %q", want, said)
 
 		vtt, err := heard.Write(transcript.WebVTT, pembicara)
 		require.NoError(t, err)
@@ -231,9 +231,9 @@ func TestFormatsTakeAnything(t *testing.T) {
 	})
 }
 
-// within reports whether all letters of a text stand in another one, in order:
+// holds reports whether all letters of a text stand in another one, in order:
 // numbers of cues and names of speakers stand between them.
-func within(text, other string) bool {
+func holds(text, other string) bool {
 	for _, r := range other {
 		if text == "" {
 			break

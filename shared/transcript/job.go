@@ -135,6 +135,7 @@ type Job struct {
 	Language   string        `json:"language"` // of the texts for the person
 	Source     Source        `json:"source"`
 	Options    Options       `json:"options,omitzero"`
+	Along      Format        `json:"along,omitempty"`   // of the file that is sent with the result; empty: none
 	Premium    bool          `json:"premium,omitempty"` // goes by the priority queue
 	Charge     Charge        `json:"charge,omitzero"`   // what it has taken of the person's quota
 	Longest    time.Duration `json:"longest,omitempty"` // a recording may last; 0: no limit
@@ -178,6 +179,7 @@ type Request struct {
 	Language string    // of the texts
 	Source   Source
 	Options  Options
+	Along    Format // of the file that is sent with the result; empty: none
 	Premium  bool
 	Terms    Terms
 	Cause    string // the update that asked

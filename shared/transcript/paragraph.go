@@ -25,7 +25,11 @@ const (
 // behind pauses, and before they get too long.
 func (t Transcript) Paragraphs() []Paragraph {
 	if !t.segmentsTellAll() {
-		return []Paragraph{{Text: strings.TrimSpace(t.Text)}}
+		if text := strings.TrimSpace(t.Text); text != "" {
+			return []Paragraph{{Text: text}}
+		}
+
+		return nil
 	}
 
 	var (
@@ -63,7 +67,7 @@ func (t Transcript) segmentsTellAll() bool {
 		said.WriteString(segment.Text)
 	}
 
-	return letters(said.String()) == letters(t.Text)
+	return strings.TrimSpace(said.String()) != "" && letters(said.String()) == letters(t.Text)
 }
 
 // closes reports whether a paragraph ends before a segment that comes after a pause.

@@ -48,6 +48,7 @@ func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
 		Language:  request.Language,
 		Source:    request.Source,
 		Options:   request.Options,
+		Along:     request.Along,
 		Premium:   request.Premium,
 		Charge:    request.Terms.charge(request.Source, now),
 		Longest:   request.Terms.Tier.Longest,
@@ -228,54 +229,6 @@ func (s *Service) Retry(ctx context.Context, store string, user int64, job strin
 	return again, err
 }
 
-// Wish asks for what a finished job has brought.
-type Wish struct {
-	Store    string
-	User     int64
-	Job      string
-	Format   Format // as a file of this format; empty: the result as a message
-	Language string // of the texts; empty: that of the job
-	Cause    string // the update that asked: asking once sends once
-}
-
-// export is the body of a message that carries a wish.
-type export struct {
-	ticket
-
-	Format   Format `json:"format,omitempty"`
-	Again    bool   `json:"again,omitempty"` // the result as a message
-	Language string `json:"language,omitempty"`
-}
-
-// Send has the transcript of a job sent anew. NotFound where there is no such
-// job, Conflict where it has no transcript.
-func (s *Service) Send(ctx context.Context, wish Wish) error {
-	of := ticket{Store: wish.Store, User: wish.User, Job: wish.Job}
-
-	found, _, err := s.read(ctx, of)
-	if err != nil {
-		return err
-	}
-
-	if found.Result == nil {
-		return errs.New(errs.Conflict, "send job %s: it has no transcript, it is %s", found.ID, found.State)
-	}
-
-	body := export{ticket: of, Format: wish.Format, Again: wish.Format == "", Language: wish.Language}
-
-	op, err := entry(ctx, of, queue.Deliveries, body, s.clock.Now(), wish.Cause, string(wish.Format))
-	if err != nil {
-		return err
-	}
-
-	err = s.state.Write(ctx, op)
-	if err != nil && !errs.Is(err, errs.Conflict) { // Conflict: this update has asked already
-		return errs.Context(err, "send job %s", found.ID)
-	}
-
-	return nil
-}
-
 // read gets the job of a ticket with its version.
 func (s *Service) read(ctx context.Context, of ticket) (Job, int64, error) {
 	tenant, err := table.TenantOf(of.Store)
@@ -439,6 +392,13 @@ func transcriptions(job Job) queue.Name {
 }
 
 func entry(ctx context.Context, of ticket, to queue.Name, body any, now time.Time, cause ...string) (table.Op, error) {
+	return entryAfter(ctx, of, to, body, now, 0, cause...)
+}
+
+// entryAfter gives the outbox row of a message that comes after a while.
+func entryAfter(
+	ctx context.Context, of ticket, to queue.Name, body any, now time.Time, after time.Duration, cause ...string,
+) (table.Op, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return table.Op{}, errs.Wrap(err, errs.Internal, "encode the message of job %s", of.Job)
@@ -451,6 +411,7 @@ func entry(ctx context.Context, of ticket, to queue.Name, body any, now time.Tim
 		Store:     of.Store,
 		Queue:     to,
 		Body:      text,
+		Delay:     after,
 		Trace:     queue.TraceOf(ctx),
 		CreatedAt: now,
 	})

@@ -78,6 +78,10 @@ type Texts interface {
 	Speaker(job Job, number int) string // what a speaker is called: plain text
 	Progress(job Job, progress Progress) message.Text
 	Result(job Job, result Transcript) message.Text
+	Rest(job Job, result Transcript) []message.Text // what Result has no room for; none where that is too much
+	Read(job Job, result Transcript) message.Text   // Result once the rest was sent
+	Deleted(job Job) message.Text
+	AllDeleted(language string) message.Text
 	Failure(job Job) message.Text
 	Cancelled(job Job) message.Text
 	Caption(job Job, format Format) message.Text
@@ -253,6 +257,10 @@ func (s step) postpone(
 // nothing keeps an edit from taking effect late.
 func (s step) showAgain(ctx context.Context, of ticket, delivery queue.Delivery) error {
 	job, _, err := s.jobs.read(ctx, of)
+	if errs.Is(err, errs.NotFound) { // it was deleted: nothing of it is to be shown
+		return nil
+	}
+
 	if err != nil {
 		return err
 	}
@@ -436,7 +444,7 @@ func addressOf(job Job) message.Address {
 func (s *Service) current(ctx context.Context, of ticket, want State) (Job, error) {
 	job, _, err := s.read(ctx, of)
 	if err != nil {
-		return Job{}, err
+		return Job{}, supersededByDeletion(err, of)
 	}
 
 	if job.State != want || job.Round != of.Round {
@@ -452,7 +460,7 @@ func (s *Service) current(ctx context.Context, of ticket, want State) (Job, erro
 func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error) {
 	now := s.clock.Now()
 
-	return s.transition(ctx, of, func(job *Job) error {
+	job, err := s.transition(ctx, of, func(job *Job) error {
 		if job.State != want || job.Round != of.Round {
 			return superseded(*job)
 		}
@@ -466,11 +474,13 @@ func (s *Service) claim(ctx context.Context, of ticket, want State) (Job, error)
 
 		return nil
 	})
+
+	return job, supersededByDeletion(err, of)
 }
 
 // move changes the job of a ticket if it still is in the wanted state.
 func (s *Service) move(ctx context.Context, of ticket, want State, change func(*Job)) (Job, error) {
-	return s.transition(ctx, of, func(job *Job) error {
+	moved, err := s.transition(ctx, of, func(job *Job) error {
 		if job.State != want || job.Round != of.Round {
 			return superseded(*job)
 		}
@@ -479,6 +489,18 @@ func (s *Service) move(ctx context.Context, of ticket, want State, change func(*
 
 		return nil
 	})
+
+	return moved, supersededByDeletion(err, of)
+}
+
+// supersededByDeletion is what a job that is not there any more means to its
+// worker: its person has deleted it.
+func supersededByDeletion(err error, of ticket) error {
+	if errs.Is(err, errs.NotFound) {
+		return errs.Wrap(errSuperseded, errs.Conflict, "job %s was deleted", of.Job)
+	}
+
+	return err
 }
 
 func decodeTicket(delivery queue.Delivery) (ticket, error) {

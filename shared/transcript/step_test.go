@@ -162,10 +162,14 @@ func TestMessagesThatNameNoJob(t *testing.T) {
 			requireCode(t, errs.Invalid, err)
 		}
 
-		for _, of := range []string{"nobody", "../x", "KOPI"} {
-			body, err := json.Marshal(map[string]any{"store": of, "user": 1, "job": "J", "round": 1})
+		for of, want := range map[string]errs.Code{"../x": errs.Invalid, "KOPI": errs.Invalid, kopi: ""} {
+			body, err := json.Marshal(map[string]any{"store": of, "user": 1, "job": "DELETED", "round": 1})
 			require.NoError(t, err)
-			require.Error(t, handle(w.ctx, queue.Delivery{Message: queue.Message{Body: body}, Attempt: 1}), "%s %s", name, of)
+
+			for attempt := range 2 {
+				err = handle(w.ctx, queue.Delivery{Message: queue.Message{Body: body}, Attempt: attempt + 1})
+				assert.Equal(t, want, errs.CodeOf(err), "%s %s", name, of)
+			}
 		}
 	}
 }

@@ -589,6 +589,26 @@ func (texts) Result(_ transcript.Job, result transcript.Transcript) message.Text
 	return message.Text{HTML: "result: " + result.Text}
 }
 
+// Rest gives each sentence behind the first one a message of its own.
+func (texts) Rest(_ transcript.Job, result transcript.Transcript) []message.Text {
+	var rest []message.Text
+	for _, sentence := range strings.SplitAfter(result.Text, ". ")[1:] {
+		rest = append(rest, message.Text{HTML: "rest: " + sentence})
+	}
+
+	return rest
+}
+
+func (texts) Read(_ transcript.Job, result transcript.Transcript) message.Text {
+	return message.Text{HTML: "result, read: " + result.Text}
+}
+
+func (texts) Deleted(transcript.Job) message.Text { return message.Text{HTML: "deleted"} }
+
+func (texts) AllDeleted(language string) message.Text {
+	return message.Text{HTML: "all deleted " + language}
+}
+
 func (texts) Failure(job transcript.Job) message.Text {
 	return message.Text{HTML: fmt.Sprintf("failure: %s %v #%s", job.Reason, job.Args["max"], job.Reference)}
 }

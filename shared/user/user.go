@@ -23,6 +23,16 @@ type User struct {
 	CreatedAt time.Time `json:"created_at"`
 	// PremiumUntil is when the premium tier ends; zero: they never had it.
 	PremiumUntil time.Time `json:"premium_until,omitzero"`
+
+	Preferences Preferences `json:"preferences,omitzero"`
+}
+
+// Preferences are what a person wants of every transcription.
+type Preferences struct {
+	Spoken   string `json:"spoken,omitempty"` // language of recordings: two letters; empty: to be recognised
+	Model    string `json:"model,omitempty"`  // "provider/model"; empty: the best
+	Speakers bool   `json:"speakers,omitempty"`
+	Along    string `json:"along,omitempty"` // format of the file that comes with each result; empty: none
 }
 
 // Premium reports whether the user is in the premium tier at a moment.
