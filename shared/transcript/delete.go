@@ -90,7 +90,9 @@ func (s *Service) tryDelete(ctx context.Context, of ticket) error {
 // removal gives the outbox row that has the remains of a job removed: with no
 // more in it than that takes.
 func removal(ctx context.Context, job Job, now time.Time, after time.Duration) (table.Op, error) {
-	remains := &Job{Chat: job.Chat, Progress: job.Progress, Language: job.Language, SHA256: job.SHA256, Options: job.Options}
+	remains := &Job{
+		Chat: job.Chat, Progress: job.Progress, Language: job.Language, SHA256: job.SHA256, Checkpoint: job.Checkpoint,
+	}
 
 	return entryAfter(ctx, ticketOf(job), queue.Deliveries, order{ticket: ticketOf(job), Remains: remains}, now, after,
 		"delete", strconv.FormatInt(job.UpdatedAt.UnixNano(), 10), after.String())
@@ -138,6 +140,12 @@ func (d *Deliverer) remove(ctx context.Context, asked order) error {
 
 	if err := removeAll(ctx, d.bucket, mediaOf(job)); err != nil {
 		return err
+	}
+
+	if job.Checkpoint != nil {
+		if err := d.bucket.AbortUpload(ctx, job.Checkpoint.upload()); err != nil {
+			return errs.Context(err, "remove the unfinished upload of job %s", job.ID)
+		}
 	}
 
 	if job.SHA256 != "" {
