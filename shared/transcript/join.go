@@ -161,7 +161,7 @@ func assemble(parts []heardPart, whole []strand) Transcript {
 	joined := Transcript{Language: commonest(parts, languageOf), Model: commonest(parts, modelOf)}
 	timed := !slices.ContainsFunc(whole, func(s strand) bool { return !s.timed && len(s.words) > 0 })
 
-	var now time.Duration // nothing starts before what stands before it
+	var lastSegment, lastWord time.Duration // nothing starts before what stands before it
 
 	for at, piece := range whole {
 		for from := 0; from < len(piece.words); {
@@ -177,15 +177,15 @@ func assemble(parts []heardPart, whole []strand) Transcript {
 				segment = remains(segment, piece.words[from:until])
 			}
 
-			segment.Start = max(segment.Start, now)
+			segment.Start = max(segment.Start, lastSegment)
 			segment.End = max(segment.End, segment.Start)
+			lastSegment = segment.Start
 			joined.Segments = append(joined.Segments, segment)
 
 			for _, word := range piece.words[from:until] {
-				now = max(word.Start, now)
-
 				if timed {
-					word.Start, word.End = now, max(word.End, now)
+					lastWord = max(word.Start, lastWord)
+					word.Start, word.End = lastWord, max(word.End, lastWord)
 					joined.Words = append(joined.Words, word.Word)
 				}
 			}
@@ -415,23 +415,26 @@ func align(before, next []said, tolerance time.Duration) []pair {
 	return pairs
 }
 
-// likeness says how sure two words are one: 0 not at all, more is surer.
+// likeness says how sure two words are one: 0 not at all, more is surer. The
+// distance in time counts by its square: where somebody says the same word
+// over and over, many that are a little off are less likely than one more or
+// less.
 func likeness(one, other said, tolerance time.Duration) int {
-	const same, near, most = 200, 60, 100
+	const same, near, farthest = 100, 60, 300
 
-	distance := (middle(one.Word) - middle(other.Word)).Abs()
-	if distance > tolerance {
+	apart := float64(middle(one.Word)-middle(other.Word)) / float64(tolerance)
+	if apart < -1 || apart > 1 {
 		return 0
 	}
 
-	apart := int(most * distance / tolerance)
 	first, second := plain(one.Text), plain(other.Text)
+	penalty := int(farthest * apart * apart)
 
 	switch {
 	case first == second:
-		return same - apart
+		return max(0, same-penalty)
 	case similar(first, second):
-		return max(1, near-apart)
+		return max(0, near-penalty)
 	default:
 		return 0
 	}
