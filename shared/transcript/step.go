@@ -61,6 +61,7 @@ const (
 	Downloading  Stage = "downloading"
 	Compressing  Stage = "compressing"
 	Transcribing Stage = "transcribing"
+	Awaiting     Stage = "awaiting" // another job transcribes the same content
 )
 
 // Progress is how far a job is. Zero values are not known, and not shown.

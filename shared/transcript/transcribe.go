@@ -22,6 +22,7 @@ type TranscriberOptions struct {
 	Speech    Speech
 	Bucket    blob.Bucket
 	Cache     *Cache
+	Flights   *Flights
 	Messenger Messenger
 	Texts     Texts
 	Metrics   *metric.Emitter
@@ -41,6 +42,7 @@ type Transcriber struct {
 	speech      Speech
 	bucket      blob.Bucket
 	cache       *Cache
+	flights     *Flights
 	partsAtOnce int
 	longest     time.Duration
 }
@@ -57,7 +59,7 @@ func NewTranscriber(options TranscriberOptions) (*Transcriber, error) {
 			jobs: options.Jobs, messenger: options.Messenger, texts: options.Texts, metrics: options.Metrics,
 		},
 		preparer: options.Preparer, speech: options.Speech, bucket: options.Bucket, cache: options.Cache,
-		partsAtOnce: options.PartsAtOnce, longest: options.Longest,
+		flights: options.Flights, partsAtOnce: options.PartsAtOnce, longest: options.Longest,
 	}, nil
 }
 
@@ -67,6 +69,53 @@ func (t *Transcriber) Handle(ctx context.Context, delivery queue.Delivery) error
 }
 
 func (t *Transcriber) transcribe(ctx context.Context, job Job, holding *hold) (func(*Job), error) {
+	// One that was woken has waited for what is there now.
+	if job.Wakes > 0 {
+		if summary, cached := t.cache.Answer(ctx, job, job.SHA256); cached {
+			return t.transcribed(ctx, job, summary, cached), nil
+		}
+	}
+
+	if !t.flights.enter(ctx, job) {
+		return nil, t.await(ctx, job)
+	}
+
+	change, err := t.transcribeAlone(ctx, job, holding)
+	if _, goesOn := errors.AsType[*postponed](err); !goesOn {
+		t.flights.land(ctx, job)
+	}
+
+	return change, err
+}
+
+// await lets a job wait for another one that transcribes the same content.
+func (t *Transcriber) await(ctx context.Context, job Job) error {
+	slog.InfoContext(ctx, "parked: the same content is being transcribed")
+
+	if err := t.progress(ctx, job, Progress{Stage: Awaiting}); err != nil {
+		return err
+	}
+
+	return &postponed{park: parkFor, join: func(ctx context.Context) error { return t.flights.join(ctx, job) }}
+}
+
+// transcribeAlone does the work as the holder of the content's flight. Another
+// may have finished it in the moment before.
+func (t *Transcriber) transcribeAlone(ctx context.Context, job Job, holding *hold) (func(*Job), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	held := make(chan struct{})
+
+	go func() {
+		defer close(held)
+
+		t.flights.hold(ctx, job)
+	}()
+
+	defer func() {
+		cancel()
+		<-held
+	}()
+
 	summary, cached := t.cache.Answer(ctx, job, job.SHA256)
 	if !cached {
 		t.cache.looked(levelMiss)
@@ -77,6 +126,11 @@ func (t *Transcriber) transcribe(ctx context.Context, job Job, holding *hold) (f
 		}
 	}
 
+	return t.transcribed(ctx, job, summary, cached), nil
+}
+
+// transcribed gives the change of a job whose transcript is stored.
+func (t *Transcriber) transcribed(ctx context.Context, job Job, summary Summary, cached bool) func(*Job) {
 	// The file has done its duty once the cache can answer should this worker
 	// die before the job moves on. What stays, the bucket's lifecycle removes.
 	if cached {
@@ -85,7 +139,7 @@ func (t *Transcriber) transcribe(ctx context.Context, job Job, holding *hold) (f
 		}
 	}
 
-	return func(job *Job) { job.State, job.Result, job.Media = Transcribed, &summary, "" }, nil
+	return func(job *Job) { job.State, job.Result, job.Media = Transcribed, &summary, "" }
 }
 
 func (t *Transcriber) hearAndKeep(ctx context.Context, job Job, holding *hold) (Summary, bool, error) {

@@ -129,6 +129,7 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 	w.deliverer = transcript.NewDeliverer(w.jobs, w.bucket, w.scratch, now, w.messenger, texts{}, metrics)
 	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
 		Jobs: w.jobs, Preparer: w.encoder, Speech: w.provider, Bucket: w.bucket, Cache: w.cache,
+		Flights:   transcript.NewFlights(w.scratch, w.jobs),
 		Messenger: w.messenger, Texts: texts{}, Metrics: metrics, PartsAtOnce: partsAtOnce, Longest: time.Hour,
 	})
 	require.NoError(t, err)

@@ -138,7 +138,8 @@ func (w *world) build(t *testing.T) {
 	jobs := transcript.NewService(w.state, w.clock)
 	cache := transcript.NewCache(w.scratch, w.bucket, w.clock, nil)
 	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
-		Jobs: jobs, Preparer: passthrough{w.plan}, Speech: w, Bucket: w.bucket, Cache: cache, Messenger: w.people, Texts: texts,
+		Jobs: jobs, Preparer: passthrough{w.plan}, Speech: w, Bucket: w.bucket, Cache: cache,
+		Flights: transcript.NewFlights(w.scratch, jobs), Messenger: w.people, Texts: texts,
 		PartsAtOnce: 1, // one after the other, so that a seed replays
 		Longest:     time.Hour,
 	})
