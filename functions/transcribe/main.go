@@ -73,12 +73,15 @@ func main() {
 			return nil, err
 		}
 
+		scratch := worker.Scratch(base, settings.Scratch)
+		jobs := transcript.NewService(state, base.Clock)
 		transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
-			Jobs:        transcript.NewService(state, base.Clock),
+			Jobs:        jobs,
 			Preparer:    ffmpeg.NewPreparer(settings.Ffmpeg),
 			Speech:      providers,
 			Bucket:      bucket,
-			Cache:       transcript.NewCache(worker.Scratch(base, settings.Scratch), bucket, base.Clock, base.Metrics),
+			Cache:       transcript.NewCache(scratch, bucket, base.Clock, base.Metrics),
+			Flights:     transcript.NewFlights(scratch, jobs),
 			Messenger:   telegram.NewBots(vault, settings.Telegram),
 			Texts:       texts,
 			Metrics:     base.Metrics,

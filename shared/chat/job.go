@@ -58,6 +58,8 @@ func (c *Catalog) Progress(job transcript.Job, at transcript.Progress) message.T
 		line = bar(at.Percent) + " " + words.html("job.downloading", errs.Args{"Percent": clamp(at.Percent)})
 	case transcript.Compressing:
 		line = bar(at.Percent) + " " + words.html("job.compressing", errs.Args{"Percent": clamp(at.Percent)})
+	case transcript.Awaiting:
+		line = words.html("job.awaiting", nil)
 	case transcript.Transcribing:
 		line = words.html("job.transcribing", nil)
 		if at.Parts > 1 {

@@ -36,14 +36,14 @@ func NewFlights(scratch table.Table, jobs *Service) *Flights {
 	return &Flights{scratch: scratch, jobs: jobs}
 }
 
-// flight is the row of a content that is being transcribed.
-type flight struct {
+// flightRow is the row of a content that is being transcribed.
+type flightRow struct {
 	Holder  ticket    `json:"holder"`
 	Lease   time.Time `json:"lease"` // until when the holder is taken to be alive
 	Waiters []ticket  `json:"waiters,omitempty"`
 }
 
-func (f flight) heldBy(job Job) bool { return f.Holder.User == job.User && f.Holder.Job == job.ID }
+func (f flightRow) heldBy(job Job) bool { return f.Holder.User == job.User && f.Holder.Job == job.ID }
 
 func (f *Flights) key(job Job) (table.Key, error) {
 	tenant, err := table.TenantOf(job.Store)
@@ -57,7 +57,7 @@ func (f *Flights) key(job Job) (table.Key, error) {
 // change reads the row of a job's flight, lets decide what becomes of it, and
 // writes that; anew where others were faster. A version of 0 says that there
 // is none; decide gives nil to leave it as it is, and the zero flight to end it.
-func (f *Flights) change(ctx context.Context, job Job, decide func(now flight, version int64) *flight) error {
+func (f *Flights) change(ctx context.Context, job Job, decide func(now flightRow, version int64) *flightRow) error {
 	const tries = 8 // every waiter that joins is in the way of the others
 
 	key, err := f.key(job)
@@ -66,7 +66,7 @@ func (f *Flights) change(ctx context.Context, job Job, decide func(now flight, v
 	}
 
 	for range tries {
-		now, version, err := table.Read[flight](ctx, f.scratch, key)
+		now, version, err := table.Read[flightRow](ctx, f.scratch, key)
 		if err != nil && !errs.Is(err, errs.NotFound) {
 			return err
 		}
@@ -84,7 +84,7 @@ func (f *Flights) change(ctx context.Context, job Job, decide func(now flight, v
 	return errs.New(errs.Unavailable, "change flight %s: others keep changing it", key)
 }
 
-func (f *Flights) write(ctx context.Context, key table.Key, next flight, version int64) error {
+func (f *Flights) write(ctx context.Context, key table.Key, next flightRow, version int64) error {
 	if next.Holder.Job == "" {
 		return f.scratch.Write(ctx, table.Delete(key, version))
 	}
@@ -104,7 +104,7 @@ func (f *Flights) write(ctx context.Context, key table.Key, next flight, version
 // waiters stay.
 func (f *Flights) enter(ctx context.Context, job Job) bool {
 	holds := true
-	err := f.change(ctx, job, func(now flight, version int64) *flight {
+	err := f.change(ctx, job, func(now flightRow, version int64) *flightRow {
 		holds = version == 0 || now.heldBy(job) || !now.Lease.After(f.jobs.clock.Now())
 		if !holds {
 			return nil
@@ -112,7 +112,7 @@ func (f *Flights) enter(ctx context.Context, job Job) bool {
 
 		waiters := slices.DeleteFunc(now.Waiters, func(of ticket) bool { return of.Job == job.ID })
 
-		return &flight{Holder: ticketOf(job), Lease: f.jobs.clock.Now().Add(leaseFor), Waiters: waiters}
+		return &flightRow{Holder: ticketOf(job), Lease: f.jobs.clock.Now().Add(leaseFor), Waiters: waiters}
 	})
 	if err != nil {
 		slog.WarnContext(ctx, "flights unreachable, working without them", "error", err)
@@ -135,7 +135,7 @@ func (f *Flights) hold(ctx context.Context, job Job) {
 		case <-ticker.C:
 		}
 
-		err := f.change(ctx, job, func(now flight, _ int64) *flight {
+		err := f.change(ctx, job, func(now flightRow, _ int64) *flightRow {
 			if !now.heldBy(job) {
 				return nil // it was relieved: both go on, and the first to finish counts
 			}
@@ -155,7 +155,7 @@ func (f *Flights) hold(ctx context.Context, job Job) {
 func (f *Flights) join(ctx context.Context, job Job) error {
 	var ended bool
 
-	err := f.change(ctx, job, func(now flight, version int64) *flight {
+	err := f.change(ctx, job, func(now flightRow, version int64) *flightRow {
 		ended = version == 0 || !now.Lease.After(f.jobs.clock.Now())
 		known := slices.ContainsFunc(now.Waiters, func(of ticket) bool { return of == ticketOf(job) })
 
@@ -184,7 +184,7 @@ func (f *Flights) land(ctx context.Context, job Job) {
 
 	var waiters []ticket
 
-	err := f.change(ctx, job, func(now flight, _ int64) *flight {
+	err := f.change(ctx, job, func(now flightRow, _ int64) *flightRow {
 		waiters = nil
 		if !now.heldBy(job) {
 			return nil
@@ -192,7 +192,7 @@ func (f *Flights) land(ctx context.Context, job Job) {
 
 		waiters = now.Waiters
 
-		return &flight{}
+		return &flightRow{}
 	})
 	if err != nil {
 		slog.WarnContext(ctx, "flight not ended, its lease runs out", "error", err)

@@ -56,14 +56,15 @@ type tester interface {
 
 // world is the part of Lapak that transcribes, over memory.
 type world struct {
-	ctx     context.Context
-	clock   *clock.Manual
-	state   *tablememory.Table
-	scratch *tablememory.Table
-	bucket  *blobmemory.Bucket
-	queues  map[queue.Name]*queuememory.Queue
-	relay   *outbox.Relay
-	metrics *bytes.Buffer
+	ctx        context.Context
+	clock      *clock.Manual
+	state      *tablememory.Table
+	scratch    *tablememory.Table
+	bucket     *blobmemory.Bucket
+	bucketPlan *changeable
+	queues     map[queue.Name]*queuememory.Queue
+	relay      *outbox.Relay
+	metrics    *bytes.Buffer
 
 	files     *files
 	encoder   *encoder
@@ -84,6 +85,29 @@ func newWorld(t tester) *world {
 	return newFaultyWorld(t, fault.None{})
 }
 
+// changeable is a plan that can be another one from some moment on.
+type changeable struct {
+	mu  sync.Mutex
+	now fault.Plan
+}
+
+func (c *changeable) set(plan fault.Plan) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	c.now = plan
+}
+
+func (c *changeable) get() fault.Plan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	return c.now
+}
+
+func (c *changeable) Next(op string) fault.Kind    { return c.get().Next(op) }
+func (c *changeable) Wait(op string) time.Duration { return c.get().Wait(op) }
+
 // newFaultyWorld makes a world whose bucket obeys a plan.
 func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 	t.Helper()
@@ -92,12 +116,15 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 	require.NoError(t, err)
 
 	now := clock.NewManual(start)
+	plan := &changeable{now: bucketPlan}
 	w := &world{
+		bucketPlan: plan,
+
 		ctx:     context.Background(),
 		clock:   now,
 		state:   tablememory.New(now, fault.None{}),
 		scratch: tablememory.New(now, fault.None{}),
-		bucket:  blobmemory.New(now, bucketPlan),
+		bucket:  blobmemory.New(now, plan),
 		queues:  map[queue.Name]*queuememory.Queue{},
 		metrics: &bytes.Buffer{},
 

@@ -538,7 +538,7 @@ func (w *world) forgotten() []string {
 			texts = append(texts, string(row.Body))
 		case !row.Index.IsZero():
 			job, err := table.Decode[transcript.Job](row)
-			if err == nil && job.Lease.IsZero() && w.clock.Now().Sub(job.UpdatedAt) > transcript.StandsStill {
+			if err == nil && job.Lease.IsZero() && job.Parked.IsZero() && w.clock.Now().Sub(job.UpdatedAt) > transcript.StandsStill {
 				waiting = append(waiting, job)
 			}
 		}
