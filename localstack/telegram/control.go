@@ -54,6 +54,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /control/updates", act(s, s.controlUpdates))
 	mux.HandleFunc("POST /control/clock", act(s, s.controlClock))
 	mux.HandleFunc("POST /control/reset", act(s, s.controlReset))
+	mux.HandleFunc("POST /control/mtproto", act(s, s.controlMTProto))
 }
 
 // act makes a handler of a function that gets a JSON request under the lock.
@@ -790,7 +791,8 @@ func (s *Server) controlFault(_ context.Context, r control.Fault) (control.Fault
 			r.Kind)
 	}
 
-	if name, _ := s.table.Exists(r.Method); r.Method != "" && r.Method != "file" && name != r.Method {
+	name, _ := s.table.Exists(r.Method)
+	if r.Method != "" && r.Method != "file" && name != r.Method && !slices.Contains(mtprotoMethods, r.Method) {
 		return control.Fault{}, refuse(http.StatusBadRequest, "there is no method %q", r.Method)
 	}
 

@@ -3,7 +3,6 @@ package telegram
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"image"
@@ -16,41 +15,48 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gotd/td/fileid"
+
 	"github.com/lapak-id/lapak/localstack/telegram/media"
 )
 
-// kinds are the kinds of files: the number that begins their file_id, the
-// folder of their file_path and the name that Telegram's errors give them.
+// kinds are the kinds of files: the type in their file_id, the folder of their
+// file_path and the name that Telegram's errors give them.
 var kinds = map[string]struct {
-	number byte
+	id     fileid.Type
 	folder string
 	title  string
 }{
-	"photo":      {2, "photos", "Photo"},
-	"voice":      {3, "voice", "VoiceNote"},
-	"video":      {4, "videos", "Video"},
-	"document":   {5, "documents", "Document"},
-	"sticker":    {8, "stickers", "Sticker"},
-	"audio":      {9, "music", "Audio"},
-	"animation":  {10, "animations", "Animation"},
-	"video_note": {13, "video_notes", "VideoNote"},
-	"thumbnail":  {1, "thumbnails", "Thumbnail"},
+	"photo":      {fileid.Photo, "photos", "Photo"},
+	"voice":      {fileid.Voice, "voice", "VoiceNote"},
+	"video":      {fileid.Video, "videos", "Video"},
+	"document":   {fileid.Document, "documents", "Document"},
+	"sticker":    {fileid.Sticker, "stickers", "Sticker"},
+	"audio":      {fileid.Audio, "music", "Audio"},
+	"animation":  {fileid.Animation, "animations", "Animation"},
+	"video_note": {fileid.VideoNote, "video_notes", "VideoNote"},
+	"thumbnail":  {fileid.Thumbnail, "thumbnails", "Thumbnail"},
 }
 
-// keySize is how many bytes of its key a file_id carries.
-const keySize = 12
+// keySize is how many bytes a file's key has: those of the id in its file_id.
+const keySize = 8
 
-// fileID is the id by which one bot knows a file. It is made of the kind, the
-// bot and the key, so it stays valid and is of no use to another bot.
-func fileID(botID int64, f *file) string {
-	key, err := hex.DecodeString(f.Key)
-	if err != nil {
-		panic("telegram: a file key is not hexadecimal: " + f.Key)
+// fileID is the id by which one bot knows a file. It holds what a client of
+// MTProto fetches it by, and is of no use to another bot.
+func (s *Server) fileID(botID int64, f *file) string {
+	as := s.document(botID, f)
+	id := fileid.FileID{Type: kinds[f.Kind].id, DC: as.DC, ID: as.ID, AccessHash: as.AccessHash, FileReference: as.Reference}
+
+	if f.Kind == "photo" || f.Kind == "thumbnail" {
+		id.PhotoSizeSource = fileid.PhotoSizeSource{Type: fileid.PhotoSizeSourceThumbnail, FileType: fileid.Photo, ThumbnailType: 'x'}
 	}
 
-	id := binary.BigEndian.AppendUint64([]byte{kinds[f.Kind].number, 0, 2, 2, 2}, uint64(botID)) //nolint:gosec // Kept bit by bit.
+	text, err := fileid.EncodeFileID(id)
+	if err != nil {
+		panic("telegram: a file_id cannot be encoded: " + err.Error()) // gotd's encoder never fails
+	}
 
-	return base64.RawURLEncoding.EncodeToString(append(id, key...))
+	return text
 }
 
 // uniqueID depends on the content alone, so that it is the same for every bot.
@@ -62,12 +68,17 @@ func uniqueID(f *file) string {
 
 // fileByID finds the file of a file_id that was made for this bot.
 func (s *Server) fileByID(botID int64, id string) *file {
-	raw, err := base64.RawURLEncoding.DecodeString(id)
-	if err != nil || len(raw) != 13+keySize || binary.BigEndian.Uint64(raw[5:]) != uint64(botID) { //nolint:gosec // As above.
+	decoded, err := fileid.DecodeFileID(id)
+	if err != nil {
 		return nil
 	}
 
-	return s.world.Files[hex.EncodeToString(raw[13:])]
+	f := s.fileByKey(decoded.ID)
+	if f == nil || decoded.AccessHash != accessHash(botID, f) {
+		return nil
+	}
+
+	return f
 }
 
 // addFile makes a file of a content: it finds out what can be known and keeps
@@ -262,7 +273,7 @@ func (c *call) inputFile(p *params, field string, hint file) (*file, error) {
 
 // fileObject returns the fields that every kind of file has.
 func (s *Server) fileObject(botID int64, f *file) object {
-	return object{"file_id": fileID(botID, f), "file_unique_id": uniqueID(f), "file_size": f.Size}
+	return object{"file_id": s.fileID(botID, f), "file_unique_id": uniqueID(f), "file_size": f.Size}
 }
 
 func (s *Server) photoSize(botID int64, f *file) object {

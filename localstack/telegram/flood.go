@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/lapak-id/lapak/localstack/telegram/control"
@@ -90,7 +91,7 @@ func tooManyRequests(retryAfter int) error {
 // takeFault finds the fault that spoils a call, if any, and counts it.
 func (s *Server) takeFault(botID int64, method string) *control.Fault {
 	for i, fault := range s.faults {
-		every := fault.Method == "" && method != "getUpdates"
+		every := fault.Method == "" && method != "getUpdates" && !strings.Contains(method, ".")
 		if fault.Bot != 0 && fault.Bot != botID || !every && fault.Method != method {
 			continue
 		}

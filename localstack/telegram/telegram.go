@@ -77,6 +77,7 @@ type Server struct {
 	queries map[string]*query
 	polls   map[int64]*poll
 	pushers map[int64]*pusher
+	mtproto control.MTProto // where MTProto is spoken
 	// changed is closed and replaced whenever something changes.
 	changed chan struct{}
 }

@@ -24,6 +24,10 @@ type world struct {
 	Serial   int64                 `json:"serial"`
 	Charges  map[string]*charge    `json:"charges"`
 	Paths    map[string]*sharedRef `json:"paths"`
+	// FileDC is the data centre in which the files are; 0 is the first.
+	FileDC int `json:"file_dc,omitempty"`
+	// References counts how often the references of files have expired.
+	References int64 `json:"references,omitempty"`
 }
 
 func newWorld() *world {

@@ -106,10 +106,13 @@ func refusal(response *http.Response) error {
 	return errs.Wrap(said, errs.Unavailable, "open a file")
 }
 
+// ErrTooBig marks a file over MaxDownloadBytes. Its code is Invalid.
+var ErrTooBig = errors.New("the Bot API does not give files of this size")
+
 func isTooBig(err error) bool { return containsWords(err, "file is too big") }
 
 func tooBig(err error) error {
-	return errs.Wrap(err, errs.Invalid, "open a file over the %d bytes that the Bot API gives", MaxDownloadBytes).
+	return errs.Wrap(errors.Join(ErrTooBig, err), errs.Invalid, "open a file over the %d bytes that the Bot API gives", MaxDownloadBytes).
 		Tell("error.too_big", errs.Args{"Limit": MaxDownloadBytes >> 20})
 }
 

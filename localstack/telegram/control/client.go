@@ -53,6 +53,23 @@ func (c *Client) CreateBot(ctx context.Context, bot Bot) (Bot, error) {
 	})
 }
 
+// MTProto tells where MTProto is spoken.
+func (c *Client) MTProto(ctx context.Context) (MTProto, error) {
+	return post[MTProto](ctx, c, "mtproto", map[string]any{})
+}
+
+// MoveFiles moves all files to a data centre: 2, the home, or 4. File_ids given
+// out before still name the one they were in.
+func (c *Client) MoveFiles(ctx context.Context, dc int) (MTProto, error) {
+	return post[MTProto](ctx, c, "mtproto", map[string]any{"dc": dc})
+}
+
+// ExpireReferences ends the references of all files: those in file_ids given
+// out before do not count any more.
+func (c *Client) ExpireReferences(ctx context.Context) (MTProto, error) {
+	return post[MTProto](ctx, c, "mtproto", map[string]any{"expire_references": true})
+}
+
 // Group says how to create a group or channel: members by id with their status.
 type Group struct {
 	ID       int64            `json:"id,omitempty"`

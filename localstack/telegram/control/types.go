@@ -207,7 +207,8 @@ type Fault struct {
 	// Bot limits the fault to one bot; 0 is every bot.
 	Bot int64 `json:"bot,omitempty"`
 	// Method limits it to one method; "" is every method but getUpdates, and
-	// "file" is the download of files.
+	// "file" is the download of files. Methods of MTProto have a dot in their
+	// names, such as "upload.getFile".
 	Method string `json:"method,omitempty"`
 	// Count is how many calls it spoils; 0 means 1, -1 means until removed.
 	Count int `json:"count,omitempty"`
@@ -215,10 +216,11 @@ type Fault struct {
 	Skip int `json:"skip,omitempty"`
 	// Kind is "error", "drop_before" (the connection ends and nothing
 	// happens), "drop_after" (it takes effect, then the connection ends),
-	// "garbage" (takes effect, the answer is not JSON), "cut" (half of the
-	// answer) or "delay".
+	// "garbage" (takes effect, the answer is not JSON, or of another type),
+	// "cut" (half of the answer) or "delay".
 	Kind string `json:"kind"`
 	// Status and Description are the answer of kind "error"; 500 by default.
+	// Of MTProto they are such as 420 and "FLOOD_WAIT_3".
 	Status      int    `json:"status,omitempty"`
 	Description string `json:"description,omitempty"`
 	// RetryAfter is in seconds, for a status of 429.
@@ -227,6 +229,18 @@ type Fault struct {
 	DelayMS int `json:"delay_ms,omitempty"`
 	// Spoiled is how many calls it spoiled so far.
 	Spoiled int `json:"spoiled,omitempty"`
+}
+
+// MTProto says where MTProto is spoken and how files are there.
+type MTProto struct {
+	// Address is host:port of the home data centre; "" where it is not served.
+	Address string `json:"address"`
+	// PublicKey is what the data centres prove themselves by, as PEM.
+	PublicKey string `json:"public_key"`
+	// DC is the data centre in which files are: 2, the home, or 4.
+	DC int `json:"dc"`
+	// References counts how often the references of files have expired.
+	References int64 `json:"references"`
 }
 
 // Limits are the flood limits. A rate of 0 is no limit.

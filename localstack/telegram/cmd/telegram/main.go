@@ -35,7 +35,7 @@ func main() {
 
 // settings are what the flags, or the environment, say.
 type settings struct {
-	addr, state, bot, users, hosts string
+	addr, mtproto, state, bot, users, hosts string
 	strict, noLimits               bool
 }
 
@@ -44,6 +44,8 @@ func parse(args []string) (settings, error) {
 
 	flags := flag.NewFlagSet("telegram", flag.ContinueOnError)
 	flags.StringVar(&s.addr, "addr", env("TELEGRAM_ADDR", "127.0.0.1:8081"), "address to listen on; loopback only; port 0 takes a free one")
+	flags.StringVar(&s.mtproto, "mtproto", env("TELEGRAM_MTPROTO", ""),
+		"address to speak MTProto on, for files above 20 MB; loopback only; none speaks it not")
 	flags.StringVar(&s.state, "state", env("TELEGRAM_STATE", ""), "folder that keeps people, bots, messages and files; none keeps nothing")
 	flags.StringVar(&s.bot, "bot", env("TELEGRAM_BOT", ""), "bot to register, as token,username,name (the token is <id>:<secret>)")
 	flags.StringVar(&s.users, "users", env("TELEGRAM_USERS", ""),
@@ -95,6 +97,10 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return errors.Join(fmt.Errorf("start the simulator: %w", err), listener.Close())
 	}
 
+	if err := speakMTProto(ctx, simulator, set.mtproto); err != nil {
+		return errors.Join(err, listener.Close(), simulator.Close())
+	}
+
 	server := &http.Server{
 		Handler: simulator, ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -118,6 +124,23 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 
 	return errors.Join(err, shutdown(context.WithoutCancel(ctx), server), simulator.Close())
+}
+
+func speakMTProto(ctx context.Context, simulator *telegram.Server, addr string) error {
+	if addr == "" {
+		return nil
+	}
+
+	listener, err := listen(ctx, addr)
+	if err != nil {
+		return err
+	}
+
+	if err := simulator.SpeakMTProto(listener); err != nil { //nolint:contextcheck // Its life ends with Close.
+		return fmt.Errorf("speak MTProto: %w", err)
+	}
+
+	return nil
 }
 
 func shutdown(ctx context.Context, server *http.Server) error {
