@@ -114,7 +114,7 @@ func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
 	group, ctx := errgroup.WithContext(ctx)
 
 	services := []service{
-		{s.telegram(s.ports.Telegram), s.Telegram + "/control/state"},
+		{s.telegram(s.ports.Telegram, s.ports.MTProto), s.Telegram + "/control/state"},
 		{s.speech(installed, s.ports.Speech), s.Speech + "/control/health"},
 	}
 	if s.options.Endpoint == "" {
@@ -139,6 +139,7 @@ func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
 type ports struct {
 	Emulator int `json:"emulator"`
 	Telegram int `json:"telegram"`
+	MTProto  int `json:"mtproto"`
 	Speech   int `json:"speech"`
 }
 
@@ -171,6 +172,10 @@ func (s *Stack) choosePorts(ctx context.Context) (ports, error) {
 	}
 
 	if chosen.Telegram, err = listenable(ctx, "the Telegram simulator", cmp.Or(s.options.TelegramPort, last.Telegram)); err != nil {
+		return ports{}, err
+	}
+
+	if chosen.MTProto, err = listenable(ctx, "MTProto", cmp.Or(s.options.MTProtoPort, last.MTProto)); err != nil {
 		return ports{}, err
 	}
 
@@ -221,12 +226,13 @@ func (s *Stack) emulator(installed tools, port int) program {
 	}
 }
 
-func (s *Stack) telegram(port int) program {
+func (s *Stack) telegram(port, mtproto int) program {
 	return program{
 		name: "telegram",
 		args: []string{
 			filepath.Join(s.programs, "telegram"),
 			"-addr", "127.0.0.1:" + strconv.Itoa(port),
+			"-mtproto", "127.0.0.1:" + strconv.Itoa(mtproto),
 			"-state", filepath.Join(s.options.State, "telegram"),
 		},
 		grace: simulatorGrace,

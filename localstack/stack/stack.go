@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lapak-id/lapak/localstack/telegram/control"
 	"github.com/lapak-id/lapak/shared/awshttp"
 )
 
@@ -33,6 +34,7 @@ const (
 	environment = "local"
 	region      = "ap-southeast-3"
 	accessKey   = "local" // the emulator takes any
+	apiID       = "17"    // the Telegram simulator takes any
 )
 
 // Options say where and how to run. The zero value runs this repository on
@@ -50,7 +52,7 @@ type Options struct {
 	// elsewhere.
 	Endpoint string
 	// The ports on 127.0.0.1; 0 is any that is free.
-	EmulatorPort, TelegramPort, SpeechPort int
+	EmulatorPort, TelegramPort, MTProtoPort, SpeechPort int
 	// Parameters override the template's, by name.
 	Parameters map[string]string
 	// Binaries are ready-made binaries by function; the others are built.
@@ -279,6 +281,11 @@ func (s *Stack) collect(functions []string, built string) ([]artifact, error) {
 
 // deploy deploys the template with this machine's parameters.
 func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binaries []artifact) error {
+	spoken, err := control.New(s.Telegram).MTProto(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the Telegram simulator where it speaks MTProto: %w", err)
+	}
+
 	parameters := map[string]string{
 		"Environment":    environment,
 		"Architecture":   architecture(),
@@ -289,6 +296,10 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		"DeepgramUrl":    s.Speech + "/v1",
 		// The recogniser is a few times faster than speech, providers are hundreds of times.
 		"SpeechPartMinutes": "10",
+		"TelegramApiId":     apiID,
+		"MtprotoServer":     spoken.Address,
+		// Settings of a function hold no line breaks.
+		"MtprotoPublicKey": strings.Join(strings.Fields(spoken.PublicKey), " "),
 	}
 	if s.options.Endpoint == "" {
 		parameters["FfmpegPath"] = installed.ffmpeg // functions are processes of this machine
@@ -297,8 +308,6 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 	maps.Copy(parameters, s.options.Parameters)
 
 	began := time.Now()
-
-	var err error
 
 	s.Outputs, s.Deployed, err = newDeployer(s.AWS(), stackName).deploy(ctx, t, binaries, parameters)
 	if err != nil {

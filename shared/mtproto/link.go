@@ -36,7 +36,7 @@ const (
 // does not mend itself: a stream whose link has ended makes another.
 type link struct {
 	dc    int
-	home  bool     // dc is the bot's own
+	home  bool // dc is the bot's own
 	main  *tg.Client
 	files *tg.Client
 	pool  telegram.CloseInvoker
@@ -55,9 +55,11 @@ func (f *Files) dial(ctx context.Context, as identity, leased *lease, dc int) (*
 	storage := newStorage(leased.current())
 	client := telegram.NewClient(f.config.APIID, as.hash.Reveal(), telegram.Options{
 		PublicKeys: f.keys, DCList: f.list, DC: firstDC, NoUpdates: true, SessionStorage: storage,
-		Resolver:            dcs.Plain(dcs.PlainOptions{Dial: dial}),
-		ReconnectionBackoff: func() backoff.BackOff { return backoff.WithMaxRetries(backoff.NewConstantBackOff(redialAfter), restarts) },
-		RetryInterval:       resendAfter, MaxRetries: int(stalledAfter / resendAfter), DialTimeout: connectTimeout, ExchangeTimeout: connectTimeout,
+		Resolver: dcs.Plain(dcs.PlainOptions{Dial: dial}),
+		ReconnectionBackoff: func() backoff.BackOff {
+			return backoff.WithMaxRetries(backoff.NewConstantBackOff(redialAfter), restarts)
+		},
+		RetryInterval: resendAfter, MaxRetries: int(stalledAfter / resendAfter), DialTimeout: connectTimeout, ExchangeTimeout: connectTimeout,
 		Device: telegram.DeviceConfig{DeviceModel: "Lapak", SystemVersion: "Linux", AppVersion: "1"},
 	})
 

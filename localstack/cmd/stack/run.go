@@ -20,6 +20,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&options.Endpoint, "endpoint", "", "`address` of an AWS API that runs already, such as LocalStack's")
 	flags.IntVar(&options.EmulatorPort, "emulator-port", 4566, "`port` of the AWS API on 127.0.0.1")
 	flags.IntVar(&options.TelegramPort, "telegram-port", 8081, "`port` of the Bot API and the chat page on 127.0.0.1")
+	flags.IntVar(&options.MTProtoPort, "mtproto-port", 0, "`port` of MTProto, for files above 20 MB, on 127.0.0.1; 0 is any that is free")
 	flags.IntVar(&options.SpeechPort, "speech-port", 8082, "`port` of the speech recognition on 127.0.0.1")
 
 	if err := flags.Parse(args); err != nil {

@@ -36,7 +36,7 @@ func main() {
 // settings are what the flags, or the environment, say.
 type settings struct {
 	addr, mtproto, state, bot, users, hosts string
-	strict, noLimits               bool
+	strict, noLimits                        bool
 }
 
 func parse(args []string) (settings, error) {
