@@ -155,7 +155,9 @@ def _groq_segment(at: int, segment: Segment) -> dict:
     }
 
 
-def deepgram(result: Transcript, *, model: str, sha256: str, utterances: bool, diarize: bool) -> dict:
+def deepgram(
+    result: Transcript, *, model: str, sha256: str, utterances: bool, diarize: bool, detect: bool = False
+) -> dict:
     """Returns the body of Deepgram's answer. Speakers are not told apart: everyone is speaker 0."""
     speaker = {"speaker": 0, "speaker_confidence": 0.0} if diarize else {}
 
@@ -188,6 +190,9 @@ def deepgram(result: Transcript, *, model: str, sha256: str, utterances: bool, d
         },
         "results": {"channels": [{"alternatives": [best]}]},
     }
+    if detect and (code := _code(result.language)):
+        confidence = 1.0 if result.notice else best["confidence"]
+        answer["results"]["channels"][0] |= {"detected_language": code, "language_confidence": confidence}
     if utterances:
         answer["results"]["utterances"] = [
             {
@@ -203,6 +208,10 @@ def deepgram(result: Transcript, *, model: str, sha256: str, utterances: bool, d
             for s in result.segments
         ]
     return answer
+
+
+def _code(language: str) -> str:
+    return next((code for code, (english, _) in LANGUAGES.items() if english == language), "")
 
 
 def groq_error(message: str, kind: str = "invalid_request_error", code: str | None = None) -> dict:

@@ -60,6 +60,7 @@ class Call:
     response_format: str = ""
     filename: str = ""
     content_type: str = ""
+    by_url: bool = False  # The provider fetched the file from an address.
     bytes: int = 0
     sha256: str = ""
     duration: float = 0.0  # Seconds of audio.
@@ -79,6 +80,7 @@ class Control:
         self._started = 0
         self._era = 0  # Grows with each reset; whoever waits for an older era may go on.
         self._hanging: set[socket.socket] = set()
+        self._revoked: set[str] = set()
 
     def plan(self, fault: Fault) -> None:
         with self._changed:
@@ -87,6 +89,15 @@ class Control:
     def faults(self) -> list[dict]:
         with self._changed:
             return [asdict(fault) for fault in self._faults]
+
+    def revoke(self, keys: list[str]) -> None:
+        """Makes these the keys that no provider takes, in place of those before."""
+        with self._changed:
+            self._revoked = set(keys)
+
+    def is_revoked(self, key: str) -> bool:
+        with self._changed:
+            return key in self._revoked
 
     def start(self, provider: str) -> tuple[Call, Fault | None]:
         """Records a new call and returns it with the fault that it shall suffer."""
@@ -123,9 +134,10 @@ class Control:
             }
 
     def reset(self) -> None:
-        """Forgets faults and calls, and lets go whoever is held up by one."""
+        """Forgets faults, calls and revoked keys, and lets go whoever is held up by a fault."""
         with self._changed:
             self._faults.clear()
+            self._revoked.clear()
             self._calls.clear()
             self._started = 0
             self._era += 1

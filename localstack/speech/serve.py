@@ -15,9 +15,12 @@ import socket
 import sys
 import tempfile
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
@@ -30,6 +33,8 @@ from workers import Pool, WorkerDiedError
 MEGABYTE = 1024 * 1024
 GROQ_LIMIT = 25 * MEGABYTE
 GROQ_FORM_LIMIT = GROQ_LIMIT + MEGABYTE  # The fields around the file.
+GROQ_URL_LIMIT = 100 * MEGABYTE
+FETCH_TIMEOUT = 30  # Seconds without a byte from the address that a caller has named.
 DEEPGRAM_LIMIT = 2048 * MEGABYTE
 CONTROL_LIMIT = MEGABYTE
 
@@ -58,6 +63,7 @@ class Question:
     granularities: frozenset[str] = frozenset()
     utterances: bool = False
     diarize: bool = False
+    detect: bool = False
 
 
 class Speech(ThreadingHTTPServer):
@@ -106,6 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             self._provide("deepgram", self._ask_deepgram, _answer_deepgram)
         elif url.path == "/control/faults":
             self._plan_faults()
+        elif url.path == "/control/keys":
+            self._revoke_keys()
         elif url.path == "/control/reset":
             self._discard()
             self.server.control.reset()
@@ -165,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
     def _check_key(self, provider: str) -> None:
         scheme, _, key = self.headers.get("Authorization", "").partition(" ")
         schemes = ("bearer",) if provider == "groq" else ("token", "bearer")
-        if scheme.lower() not in schemes or not key.strip():
+        if scheme.lower() not in schemes or not key.strip() or self.server.control.is_revoked(key.strip()):
             message = "Invalid API Key" if provider == "groq" else "Invalid credentials."
             raise RefusedError(401, _provider_error(provider, 401, message))
 
@@ -183,6 +191,9 @@ class Handler(BaseHTTPRequestHandler):
                     fields.setdefault(part.name, []).append(part.text())
             for _ in pieces:
                 pass  # What follows the form means nothing, but must be read.
+            if not uploaded and (address := fields.get("url", [""])[-1]):
+                call.by_url = uploaded = True
+                _fetch(address, media, call)
         except TooLargeError as error:
             message = answers.groq_error("Request Entity Too Large", code="request_too_large")
             raise RefusedError(413, message) from error
@@ -211,9 +222,10 @@ class Handler(BaseHTTPRequestHandler):
         return Question(
             media.name,
             call.model,
-            "" if options.get("detect_language") else language,
+            "" if _is_true(options, "detect_language") else language,
             utterances=_is_true(options, "utterances"),
             diarize=_is_true(options, "diarize"),
+            detect=_is_true(options, "detect_language"),
         )
 
     def _recognise(self, call: Call, question: Question) -> answers.Transcript:
@@ -256,6 +268,18 @@ class Handler(BaseHTTPRequestHandler):
         for fault in faults:
             self.server.control.plan(fault)
         self._answer(200, {"faults": self.server.control.faults()})
+
+    def _revoke_keys(self) -> None:
+        try:
+            wish = json.loads(b"".join(self._body(CONTROL_LIMIT).pieces()))
+            keys = wish["revoked"]
+            if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+                raise ValueError("revoked is a list of keys")
+        except (ValueError, KeyError, TypeError, MalformedError, TooLargeError) as error:
+            self._answer(400, {"error": f'the body is {{"revoked": [key, ...]}}: {error}'})
+            return
+        self.server.control.revoke(keys)
+        self._answer(200, {"revoked": len(keys)})
 
     def _answer_calls(self, query: dict[str, list[str]]) -> None:
         try:
@@ -328,6 +352,19 @@ def _save(pieces: Iterator[bytes], media: BinaryIO, call: Call, limit: int) -> N
     call.sha256 = digest.hexdigest()
 
 
+def _fetch(address: str, media: BinaryIO, call: Call) -> None:
+    """Fetches the file that the field url names, as Groq does."""
+    if urlsplit(address).scheme not in ("http", "https"):
+        raise RefusedError(400, answers.groq_error("url must be an http or https address"))
+    call.filename = PurePosixPath(urlsplit(address).path).name
+    try:
+        with urllib.request.urlopen(address, timeout=FETCH_TIMEOUT) as found:
+            call.content_type = found.headers.get("Content-Type", "")
+            _save(iter(lambda: found.read(MEGABYTE), b""), media, call, GROQ_URL_LIMIT)
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        raise RefusedError(400, answers.groq_error(f"failed to retrieve media: {error}")) from error
+
+
 def _groq_question(call: Call, media: BinaryIO, fields: dict[str, list[str]], *, uploaded: bool) -> Question:
     def last(name: str, otherwise: str = "") -> str:
         return fields.get(name, [otherwise])[-1]
@@ -343,11 +380,10 @@ def _groq_question(call: Call, media: BinaryIO, fields: dict[str, list[str]], *,
     if call.model not in GROQ_MODELS:
         message = f"The model `{call.model}` does not exist or you do not have access to it."
         raise refuse(message, 404, "model_not_found")
-    if last("url"):
-        raise refuse("localstack/speech takes the file itself, not its url")
     if not uploaded:
-        raise refuse("file is required")
-    if call.filename.rpartition(".")[2].lower() not in GROQ_TYPES:
+        raise refuse("file or url is required")
+    # Addresses of a bucket have no endings; what Groq makes of one is not documented, so the content decides.
+    if not call.by_url and call.filename.rpartition(".")[2].lower() not in GROQ_TYPES:
         raise refuse(f"file must be one of the following types: [{' '.join(GROQ_TYPES)}]")
     if call.bytes == 0:
         raise refuse("file is empty")
@@ -370,7 +406,12 @@ def _answer_groq(_call: Call, question: Question, result: answers.Transcript) ->
 
 def _answer_deepgram(call: Call, question: Question, result: answers.Transcript) -> dict:
     return answers.deepgram(
-        result, model=question.model, sha256=call.sha256, utterances=question.utterances, diarize=question.diarize
+        result,
+        model=question.model,
+        sha256=call.sha256,
+        utterances=question.utterances,
+        diarize=question.diarize,
+        detect=question.detect,
     )
 
 

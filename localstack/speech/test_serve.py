@@ -2,12 +2,14 @@
 
 import contextlib
 import http.client
+import http.server
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -89,6 +91,27 @@ def form(file: Path | None, name: str, fields: dict[str, object]) -> tuple[bytes
         text += f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
         text += file.read_bytes() + b"\r\n"
     return text + f"--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
+
+
+@contextlib.contextmanager
+def serving(folder: Path):  # noqa: ANN201
+    """Gives the address of a server of the files of a folder."""
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def words(text: str) -> list[str]:
@@ -226,14 +249,13 @@ class ServeTest(unittest.TestCase):
             ({"timestamp_granularities[]": "line", "response_format": "verbose_json"}, 400, "granularities"),
             ({"language": "Indonesian"}, 400, "ISO-639-1"),
             ({"temperature": "hot"}, 400, "temperature"),
-            ({"url": "http://127.0.0.1/x"}, 400, "url"),
         ]
         for fields, status, message in cases:
             with self.subTest(fields):
                 self.assert_groq_error(self.server.groq(**fields), status, message)
         body, kind = form(None, "", {"model": MODEL})
         headers = {"Content-Type": kind, "Authorization": "Bearer k"}
-        self.assert_groq_error(self.server.request("POST", GROQ, body, headers), 400, "file is required")
+        self.assert_groq_error(self.server.request("POST", GROQ, body, headers), 400, "file or url is required")
         self.assert_groq_error(self.server.request("POST", GROQ, body[:-8], headers), 400, "form ends")
         self.assert_groq_error(self.server.request("POST", "/v2", b"", {}), 404, "Unknown request URL")
 
@@ -253,6 +275,44 @@ class ServeTest(unittest.TestCase):
         body = body.replace(b'filename="list.ogg"\r\n\r\n', b'filename="list.ogg"\r\n\r\n' + playlist.encode())
         answer = self.server.request("POST", GROQ, body, {"Content-Type": kind, "Authorization": "Bearer k"})
         self.assert_groq_error(answer, 400, "is it a valid media file")
+
+    def test_url(self) -> None:
+        with serving(MEDIA) as address:
+            body, kind = form(None, "", {"model": MODEL, "url": f"{address}/voice-human-short.ogg?signed=1"})
+            headers = {"Content-Type": kind, "Authorization": "Bearer k"}
+            status, _, answer = self.server.request("POST", GROQ, body, headers)
+            self.assertEqual((status, answer["text"]), (200, "go forward ten meters"))
+            call = self.server.calls()["calls"][0]
+            size = (MEDIA / "voice-human-short.ogg").stat().st_size
+            self.assertEqual((call["by_url"], call["filename"], call["bytes"]), (True, "voice-human-short.ogg", size))
+            body, kind = form(None, "", {"model": MODEL, "url": f"{address}/none.ogg"})
+            gone = self.server.request("POST", GROQ, body, headers | {"Content-Type": kind})
+            self.assert_groq_error(gone, 400, "failed to retrieve media")
+        for address in ("file:///etc/passwd", "http://127.0.0.1:1/x", "x"):
+            body, kind = form(None, "", {"model": MODEL, "url": address})
+            refused = self.server.request("POST", GROQ, body, headers | {"Content-Type": kind})
+            self.assertEqual(refused[0], 400, address)
+
+    def test_url_too_large(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as address:
+            with (Path(folder) / "big").open("wb") as big:
+                big.truncate(100 * 1024 * 1024 + 1)
+            body, kind = form(None, "", {"model": MODEL, "url": f"{address}/big"})
+            headers = {"Content-Type": kind, "Authorization": "Bearer k"}
+            self.assert_groq_error(self.server.request("POST", GROQ, body, headers), 413, "Request Entity Too Large")
+
+    def test_revoked_keys(self) -> None:
+        def revoke(keys: object) -> int:
+            return self.server.request("POST", "/control/keys", json.dumps(keys))[0]
+
+        self.assertEqual(revoke({"revoked": ["old"]}), 200)
+        self.assert_groq_error(self.server.groq(key="Bearer old"), 401, "Invalid API Key")
+        self.assertEqual(self.server.deepgram("model=nova-3", key="Token old")[0], 401)
+        self.assertEqual(self.server.groq(key="Bearer new")[0], 200)
+        self.assertEqual(revoke({"revoked": []}), 200)
+        self.assertEqual(self.server.groq(key="Bearer old")[0], 200)
+        for wish in ({}, [], {"revoked": "old"}, {"revoked": [1]}, None):
+            self.assertEqual(revoke(wish), 400, wish)
 
     def test_many_at_once(self) -> None:
         answers: list[str] = []
@@ -280,6 +340,13 @@ class ServeTest(unittest.TestCase):
         self.assertEqual({word["speaker"] for word in best["words"]}, {0})
         self.assertEqual([u["transcript"] for u in answer["results"]["utterances"]], [best["transcript"]])
         self.assertAlmostEqual(answer["metadata"]["duration"], 2.79, delta=0.02)
+        self.assertNotIn("detected_language", answer["results"]["channels"][0])
+
+    def test_deepgram_detects_english(self) -> None:
+        _, _, answer = self.server.deepgram("model=nova-3&detect_language=true")
+        self.assertEqual(answer["results"]["channels"][0]["detected_language"], "en")
+        _, _, music = self.server.deepgram("model=nova-3&detect_language=true", file="music.ogg")
+        self.assertNotIn("detected_language", music["results"]["channels"][0])
 
     def test_deepgram_streamed_body(self) -> None:
         data = (MEDIA / "voice-human-short.ogg").read_bytes()
