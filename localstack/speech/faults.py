@@ -25,6 +25,7 @@ class Fault:
 
     kind: str
     provider: str | None = None
+    key: str | None = None
     times: int | None = 1
     status: int = 500
     retry_after: float | None = None
@@ -39,6 +40,8 @@ class Fault:
         numbers = (fault.times, fault.retry_after, fault.delay)
         if not isinstance(fault.kind, str) or fault.kind not in KINDS:
             raise ValueError(f"kind is one of {sorted(KINDS)}, not {fault.kind!r}")
+        if not isinstance(fault.key, str | None):
+            raise ValueError(f"key is that of the calls to hit or null for all, not {fault.key!r}")
         if fault.provider not in (None, *PROVIDERS):
             raise ValueError(f"provider is one of {PROVIDERS} or null for both, not {fault.provider!r}")
         if any(n is not None and (isinstance(n, bool) or not isinstance(n, int | float) or n < 0) for n in numbers):
@@ -99,13 +102,17 @@ class Control:
         with self._changed:
             return key in self._revoked
 
-    def start(self, provider: str) -> tuple[Call, Fault | None]:
+    def start(self, provider: str, key: str) -> tuple[Call, Fault | None]:
         """Records a new call and returns it with the fault that it shall suffer."""
+
+        def fits(fault: Fault) -> bool:
+            return fault.times != 0 and fault.provider in (None, provider) and fault.key in (None, key)
+
         with self._changed:
             self._started += 1
             call = Call(self._started, provider)
             self._calls.append(call)
-            fault = next((f for f in self._faults if f.provider in (None, provider) and f.times != 0), None)
+            fault = next(filter(fits, self._faults), None)
             if fault is not None:
                 call.fault = fault.kind
                 if fault.times is not None:

@@ -129,7 +129,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _provide(self, provider: str, ask, answer) -> None:  # noqa: ANN001
         """Answers one call of a provider's: ask reads the Question, answer writes the body."""
-        call, fault = self.server.control.start(provider)
+        call, fault = self.server.control.start(provider, self._key()[1])
         status = 0
         try:
             status = self._provide_with(call, fault, ask, answer)
@@ -171,11 +171,15 @@ class Handler(BaseHTTPRequestHandler):
         return 200
 
     def _check_key(self, provider: str) -> None:
-        scheme, _, key = self.headers.get("Authorization", "").partition(" ")
+        scheme, key = self._key()
         schemes = ("bearer",) if provider == "groq" else ("token", "bearer")
-        if scheme.lower() not in schemes or not key.strip() or self.server.control.is_revoked(key.strip()):
+        if scheme not in schemes or not key or self.server.control.is_revoked(key):
             message = "Invalid API Key" if provider == "groq" else "Invalid credentials."
             raise RefusedError(401, _provider_error(provider, 401, message))
+
+    def _key(self) -> tuple[str, str]:
+        scheme, _, key = self.headers.get("Authorization", "").partition(" ")
+        return scheme.lower(), key.strip()
 
     def _ask_groq(self, call: Call, media: BinaryIO) -> Question:
         fields: dict[str, list[str]] = {}

@@ -379,6 +379,12 @@ class ServeTest(unittest.TestCase):
             self.assertEqual(self.server.deepgram("model=nova-3")[0], 200)
         self.assertEqual(self.server.groq()[0], 200)
 
+    def test_fault_of_a_key(self) -> None:
+        self.server.fail({"kind": "status", "status": 500, "key": "unlucky", "times": None})
+        self.assertEqual(self.server.groq()[0], 200)
+        self.assertEqual(self.server.groq(key="Bearer unlucky")[0], 500)
+        self.assertEqual(self.server.deepgram("model=nova-3", key="Token unlucky")[0], 500)
+
     def test_fault_for_all_until_reset(self) -> None:
         self.server.fail({"kind": "status", "status": 500, "times": None})
         self.assertEqual([self.server.groq()[0] for _ in range(3)], [500] * 3)

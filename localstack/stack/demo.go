@@ -76,7 +76,7 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 	}
 
 	for _, provider := range []string{"groq", "deepgram"} {
-		if err := s.operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", provider); err != nil {
+		if err := s.Operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", provider); err != nil {
 			return fmt.Errorf("set the key of the speech recognition: %w", err)
 		}
 	}
@@ -96,7 +96,7 @@ func (s *Stack) AddStore(ctx context.Context, store Store) error {
 		return fmt.Errorf("add bot of store %s to the Telegram simulator: %w", store.ID, err)
 	}
 
-	err = s.operate(ctx, "LAPAK_BOT_TOKEN="+store.Token, "store", "add",
+	err = s.Operate(ctx, "LAPAK_BOT_TOKEN="+store.Token, "store", "add",
 		"--id", store.ID,
 		"--name", store.Name,
 		"--owner", strconv.FormatInt(store.Owner, 10),
@@ -108,9 +108,9 @@ func (s *Stack) AddStore(ctx context.Context, store Store) error {
 	return nil
 }
 
-// operate runs the operator's command line on this stack. Secrets go by the
-// environment.
-func (s *Stack) operate(ctx context.Context, secret string, args ...string) error {
+// Operate runs the operator's command line on this stack. A secret goes by the
+// environment, as "NAME=value".
+func (s *Stack) Operate(ctx context.Context, secret string, args ...string) error {
 	command := exec.CommandContext(ctx, filepath.Join(s.programs, "ctl"), args...)
 	command.Env = append(s.Environment(), "PATH="+os.Getenv("PATH"), "HOME="+s.options.State, secret)
 

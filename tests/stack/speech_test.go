@@ -34,6 +34,7 @@ func heard(t *testing.T) speechCalls {
 type speechFault struct {
 	Kind       string  `json:"kind"`
 	Provider   string  `json:"provider,omitempty"` // empty: whichever is asked
+	Key        string  `json:"key,omitempty"`      // of the calls; empty: any
 	Times      int     `json:"times,omitempty"`    // 0: once
 	Status     int     `json:"status,omitempty"`
 	RetryAfter float64 `json:"retry_after,omitempty"` // seconds
