@@ -8,6 +8,7 @@ package ffmpeg
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -79,6 +80,12 @@ func (p *Preparer) prepare(
 
 	claimed := found.claim()
 
+	if share, err := shareOfRIFF(media, media.media.Size); err != nil {
+		return nil, err
+	} else if share > 1 { // ffmpeg goes by what is there
+		claimed, found.estimated = time.Duration(float64(claimed)*share), false
+	}
+
 	likely := claimed
 	if found.estimated {
 		likely /= 2 // a bitrate that varies is easily off by as much; the work itself finds out
@@ -115,6 +122,31 @@ func (r report) claim() time.Duration {
 	}
 
 	return r.duration
+}
+
+// shareOfRIFF is how many times larger a RIFF file, WAV or AVI, says it is
+// than it is; 0 where it says nothing, as those do that were written to a pipe.
+func shareOfRIFF(media io.ReaderAt, size int64) (float64, error) {
+	const (
+		head    = 8
+		largest = 1<<31 - 1<<16
+	)
+
+	var begin [head]byte
+	if size < head {
+		return 0, nil
+	}
+
+	if _, err := media.ReadAt(begin[:], 0); err != nil {
+		return 0, err //nolint:wrapcheck // the media's own
+	}
+
+	said := int64(binary.LittleEndian.Uint32(begin[4:])) + head
+	if string(begin[:4]) != "RIFF" || said > largest {
+		return 0, nil
+	}
+
+	return float64(said) / float64(size), nil
 }
 
 // probe asks ffmpeg what the media is.

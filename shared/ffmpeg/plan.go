@@ -67,7 +67,8 @@ func planFor(duration time.Duration, bounds transcript.Bounds) (plan, error) {
 			bounds.Bytes, bounds.Duration)
 	}
 
-	chosen.target, chosen.parts = duration, 1
+	// What says that it is short may go on all the same.
+	chosen.target, chosen.parts = max(duration, min(partLength, shrunk(chosen.longest))), 1
 	if need != duration || need > chosen.longest {
 		chosen.target, chosen.parts = divide(duration, shrunk(chosen.longest), bounds.Whole)
 	}

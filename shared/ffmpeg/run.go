@@ -134,7 +134,9 @@ func (p *process) begin(ctx context.Context, how launch) error {
 	}
 
 	command := exec.CommandContext(ctx, how.program, how.arguments(input)...) //nolint:gosec // the path is a setting of the operator
-	command.Dir, command.Env = p.folder, []string{}
+	// Nothing of ours, and no character sets: a static ffmpeg that loads those of
+	// another C library dies of names in MPEG-TS.
+	command.Dir, command.Env = p.folder, []string{"GCONV_PATH=" + p.folder}
 	command.Stderr = p.complaint
 	command.WaitDelay = graceful
 	p.command = command

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package ffmpeg_test
+
+import "testing"
+
+// watch sees nothing: only Linux is asked.
+func watch(*testing.T, string) (opened func() bool) { return func() bool { return false } }
