@@ -139,6 +139,7 @@ type Job struct {
 	Premium    bool          `json:"premium,omitempty"` // goes by the priority queue
 	Charge     Charge        `json:"charge,omitzero"`   // what it has taken of the person's quota
 	Longest    time.Duration `json:"longest,omitempty"` // a recording may last; 0: no limit
+	Largest    int64         `json:"largest,omitempty"` // bytes that the file may have, whatever Telegram said; 0: no limit
 	State      State         `json:"state"`
 	Round      int           `json:"round"`                // how often it was begun: 1, and one more for each retry or rescue
 	Media      string        `json:"media,omitempty"`      // blob key of the file

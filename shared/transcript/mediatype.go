@@ -83,8 +83,9 @@ const (
 )
 
 // transportStream reports whether MPEG-TS packets stand one after the other:
-// each begins with 0x47, is not marked as broken, and carries something.
-// ISO/IEC 13818-1, 2.4.3.2.
+// each begins with 0x47, is not marked as broken, and carries something. Its
+// tables are filled up with 0xFF, which no text has.
+// ISO/IEC 13818-1, 2.4.3.2 and 2.4.4.
 func transportStream(head []byte, offset, every int) bool {
 	const enough = 3
 
@@ -98,5 +99,5 @@ func transportStream(head []byte, offset, every int) bool {
 		packets++
 	}
 
-	return packets >= enough
+	return packets >= enough && bytes.IndexByte(head, 0xFF) >= 0
 }

@@ -52,6 +52,7 @@ func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
 		Premium:   request.Premium,
 		Charge:    request.Terms.charge(request.Source, now),
 		Longest:   request.Terms.Tier.Longest,
+		Largest:   request.Terms.Tier.Largest,
 		State:     Waiting,
 		Round:     1,
 		CreatedAt: now,

@@ -26,8 +26,8 @@ type stream struct {
 	seen pace // for those beside
 }
 
-func newStream(ctx context.Context, files Files, of FileRef) *stream {
-	return &stream{ctx: ctx, files: files, of: of, total: -1, seen: pace{began: time.Now()}}
+func newStream(ctx context.Context, files Files, of FileRef, most int64) *stream {
+	return &stream{ctx: ctx, files: files, of: of, most: most, total: -1, seen: pace{began: time.Now()}}
 }
 
 // pace is how far a stream is, for those who look at it from beside.
@@ -84,7 +84,7 @@ func (s *stream) open() error {
 	s.body, s.total, s.brought = body, size, false
 	s.seen.total.Store(size)
 
-	return s.check()
+	return s.checkLimit()
 }
 
 // fill reads until the buffer is full or the file has ended, and reports which.
@@ -103,7 +103,7 @@ func (s *stream) fill(buffer []byte) (int, bool, error) {
 		s.at += int64(read)
 		s.brought = s.brought || read > 0
 
-		if err := s.check(); err != nil {
+		if err := s.checkSize(); err != nil {
 			return count, false, err
 		}
 
@@ -113,8 +113,12 @@ func (s *stream) fill(buffer []byte) (int, bool, error) {
 			continue
 		}
 
+		if s.at == s.total { // whatever became of the connection behind that
+			return count, true, nil
+		}
+
 		if err == io.EOF { //nolint:errorlint // only io.EOF itself is the end: what wraps it was cut
-			if s.total < 0 || s.at == s.total {
+			if s.total < 0 {
 				return count, true, nil
 			}
 
@@ -133,15 +137,20 @@ func (s *stream) fill(buffer []byte) (int, bool, error) {
 	return count, false, nil
 }
 
-// check holds the file to what it may be and what Telegram said that it is.
-func (s *stream) check() error {
-	if size := max(s.at, s.total); s.most > 0 && size > s.most {
-		return errs.New(errs.Invalid, "the file has %d bytes or more, %d may be", size, s.most).
-			Tell("error.too_big", errs.Args{"Limit": s.most >> 20}) //nolint:mnd // MB
-	}
-
+// checkSize holds the file to what Telegram said that it is.
+func (s *stream) checkSize() error {
 	if s.total >= 0 && s.at > s.total {
 		return errs.New(errs.Unavailable, "%d bytes came of %d", s.at, s.total)
+	}
+
+	return s.checkLimit()
+}
+
+// checkLimit holds the file to what it may be.
+func (s *stream) checkLimit() error {
+	if size := max(s.at, s.total); s.most > 0 && size > s.most {
+		return errs.New(errs.Invalid, "the file has %d bytes or more, %d may be", size, s.most).
+			Tell("error.too_big", errs.Args{"Limit": s.most >> 20})
 	}
 
 	return nil

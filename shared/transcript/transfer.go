@@ -25,7 +25,7 @@ func (d *Downloader) fetch(ctx context.Context, job Job, holding *hold) (fetched
 	reading, stop := untilTimeIsShort(ctx)
 	defer stop()
 
-	t := &transfer{Downloader: d, job: job, holding: holding, stream: newStream(reading, d.files, fileOf(job))}
+	t := &transfer{Downloader: d, job: job, holding: holding, stream: newStream(reading, d.files, fileOf(job), job.Largest)}
 	shown := d.display(ctx, job, holding, t.stream.progress)
 	err := t.run(ctx)
 
@@ -256,6 +256,10 @@ func (t *transfer) bring(ctx context.Context) error {
 	ended := t.stream.at == t.stream.total && t.stream.body == nil // there is nothing left to read
 
 	for !ended {
+		if err := t.noteArrived(ctx); err != nil {
+			return err
+		}
+
 		buffer, err := t.parts.room(t.partBytes)
 		if err != nil {
 			return err
@@ -268,26 +272,29 @@ func (t *transfer) bring(ctx context.Context) error {
 			return err
 		}
 
-		if count > 0 {
-			if err := t.parts.send(ctx, buffer[:count]); err != nil {
-				return err
-			}
+		if count == 0 {
+			break
 		}
 
-		if err := t.parts.landArrived(); err != nil {
-			return err
-		}
-
-		if t.jobs.clock.Now().Sub(t.notedAt) < noteEvery {
-			continue
-		}
-
-		if err := t.note(ctx); err != nil {
+		if err := t.parts.send(ctx, buffer[:count]); err != nil {
 			return err
 		}
 	}
 
 	return t.parts.landAll()
+}
+
+// noteArrived notes the parts that have arrived meanwhile, if it is time to.
+func (t *transfer) noteArrived(ctx context.Context) error {
+	if err := t.parts.landArrived(); err != nil {
+		return err
+	}
+
+	if t.jobs.clock.Now().Sub(t.notedAt) < noteEvery {
+		return nil
+	}
+
+	return t.note(ctx)
 }
 
 // noteEvery is how often a job's checkpoint is written by itself at most: a
