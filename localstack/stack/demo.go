@@ -81,7 +81,7 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 		}
 	}
 
-	if err := s.operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", "telegram-app"); err != nil {
+	if err := s.Operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", "telegram-app"); err != nil {
 		return fmt.Errorf("set the api_hash of the Telegram application: %w", err)
 	}
 
