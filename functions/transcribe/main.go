@@ -2,20 +2,15 @@
 package main
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
-	"github.com/lapak-id/lapak/shared/deepgram"
 	"github.com/lapak-id/lapak/shared/ffmpeg"
-	"github.com/lapak-id/lapak/shared/groq"
-	"github.com/lapak-id/lapak/shared/secret"
-	"github.com/lapak-id/lapak/shared/speech"
+	"github.com/lapak-id/lapak/shared/limit"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
-	"github.com/lapak-id/lapak/shared/trace"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -32,29 +27,8 @@ type settings struct {
 	PartsAtOnce int           `env:"LAPAK_PARTS_AT_ONCE,required,notEmpty"`
 	Longest     time.Duration `env:"LAPAK_LONGEST_RECORDING,required,notEmpty"`
 
-	GroqURL         string        `env:"LAPAK_SPEECH_URL,required,notEmpty"`
-	DeepgramURL     string        `env:"LAPAK_DEEPGRAM_URL,required,notEmpty"`
-	OpenAIURL       string        `env:"LAPAK_OPENAI_URL"` // empty: there is none
-	OpenAIModel     string        `env:"LAPAK_OPENAI_MODEL"`
-	Order           speech.Names  `env:"LAPAK_SPEECH_ORDER"`
-	Prices          speech.Prices `env:"LAPAK_SPEECH_PRICES"`
-	RupiahPerDollar float64       `env:"LAPAK_RUPIAH_PER_DOLLAR,required,notEmpty"`
-	LongestPart     time.Duration `env:"LAPAK_SPEECH_LONGEST_PART,required,notEmpty"`
-	Timeout         time.Duration `env:"LAPAK_SPEECH_TIMEOUT,required,notEmpty"`
-}
-
-// speech makes the recognition of speech out of the providers.
-func (s settings) speech(base boot.Base, vault secret.Vault, stores speech.Stores) (*speech.Speech, error) {
-	client := trace.Client(&http.Client{}) // the context of each call bounds it
-	providers := []speech.Provider{groq.New(client, s.GroqURL), deepgram.New(client, s.DeepgramURL)}
-
-	if s.OpenAIURL != "" {
-		providers = append(providers, groq.NewCompatible(client, s.OpenAIURL, s.OpenAIModel))
-	}
-
-	return speech.New(providers, vault, stores, speech.Settings{
-		Order: s.Order, Prices: s.Prices, RupiahPerDollar: s.RupiahPerDollar, Longest: s.LongestPart, Timeout: s.Timeout,
-	}, base.Clock, base.Metrics)
+	StoreWorkers int `env:"LAPAK_STORE_WORKERS,required,notEmpty"`
+	Providers    providers
 }
 
 func main() {
@@ -68,7 +42,7 @@ func main() {
 		vault := worker.Vault(base, settings.Secrets)
 		state := worker.State(base, settings.State)
 
-		providers, err := settings.speech(base, vault, store.NewRegistry(state, base.Clock))
+		speech, err := settings.Providers.speech(base, vault, store.NewRegistry(state, base.Clock))
 		if err != nil {
 			return nil, err
 		}
@@ -76,17 +50,19 @@ func main() {
 		scratch := worker.Scratch(base, settings.Scratch)
 		jobs := transcript.NewService(state, base.Clock)
 		transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
-			Jobs:        jobs,
-			Preparer:    ffmpeg.NewPreparer(settings.Ffmpeg),
-			Speech:      providers,
-			Bucket:      bucket,
-			Cache:       transcript.NewCache(scratch, bucket, base.Clock, base.Metrics),
-			Flights:     transcript.NewFlights(scratch, jobs),
-			Messenger:   telegram.NewBots(vault, settings.Telegram),
-			Texts:       texts,
-			Metrics:     base.Metrics,
-			PartsAtOnce: settings.PartsAtOnce,
-			Longest:     settings.Longest,
+			Jobs:         jobs,
+			Preparer:     ffmpeg.NewPreparer(settings.Ffmpeg),
+			Speech:       speech,
+			Bucket:       bucket,
+			Cache:        transcript.NewCache(scratch, bucket, base.Clock, base.Metrics),
+			Flights:      transcript.NewFlights(scratch, jobs),
+			Messenger:    telegram.NewBots(vault, settings.Telegram),
+			Texts:        texts,
+			Metrics:      base.Metrics,
+			PartsAtOnce:  settings.PartsAtOnce,
+			Longest:      settings.Longest,
+			Slots:        limit.NewSlots(scratch, base.Clock),
+			StoreWorkers: settings.StoreWorkers,
 		})
 		if err != nil {
 			return nil, err

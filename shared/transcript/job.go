@@ -156,6 +156,8 @@ type Job struct {
 	Tries      int           `json:"tries,omitempty"`     // that failed under earlier messages of this state and round
 	CreatedAt  time.Time     `json:"created_at"`
 	UpdatedAt  time.Time     `json:"updated_at"`
+
+	delay time.Duration // of the message that the next write sends
 }
 
 // Summary is what a job keeps of its transcript.
@@ -193,7 +195,8 @@ type ticket struct {
 	User  int64  `json:"user"`
 	Job   string `json:"job"`
 	Round int    `json:"round"`
-	Show  bool   `json:"show,omitempty"` // no step: show the outcome as it stands
+	First bool   `json:"first,omitempty"` // it goes by the priority queue
+	Show  bool   `json:"show,omitempty"`  // no step: show the outcome as it stands
 }
 
 // reference is what the person is shown, and the log line carries, when this

@@ -337,7 +337,7 @@ func (s *Service) wake(ctx context.Context, of ticket) error {
 func (j *Job) unpark() { j.Parked, j.Wakes = time.Time{}, j.Wakes+1 }
 
 func ticketOf(job Job) ticket {
-	return ticket{Store: job.Store, User: job.User, Job: job.ID, Round: job.Round}
+	return ticket{Store: job.Store, User: job.User, Job: job.ID, Round: job.Round, First: job.Premium}
 }
 
 // nextStep gives the outbox row that brings a job on: to its next worker, or
@@ -349,7 +349,7 @@ func nextStep(ctx context.Context, job Job, now time.Time) (table.Op, error) {
 	case Waiting:
 		to = queue.Downloads
 	case Downloaded:
-		to = transcriptions(job)
+		to = ticketOf(job).transcriptions()
 	case Transcribed, Failed, Delivered, Apologised, Cancelled:
 	}
 
@@ -361,7 +361,7 @@ func nextStep(ctx context.Context, job Job, now time.Time) (table.Op, error) {
 		cause = append(cause, strconv.Itoa(job.Wakes))
 	}
 
-	return entry(ctx, of, to, of, now, cause...)
+	return entryAfter(ctx, of, to, of, now, job.delay, cause...)
 }
 
 // show has the outcome of a finished job shown once more. cause is why, so
@@ -384,8 +384,8 @@ func (s *Service) show(ctx context.Context, job Job, cause ...string) error {
 }
 
 // transcriptions gives the queue in which a job waits to be transcribed.
-func transcriptions(job Job) queue.Name {
-	if job.Premium {
+func (t ticket) transcriptions() queue.Name {
+	if t.First {
 		return queue.TranscriptionsPriority
 	}
 

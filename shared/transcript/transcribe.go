@@ -10,6 +10,7 @@ import (
 
 	"github.com/lapak-id/lapak/shared/blob"
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/limit"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/queue"
 )
@@ -32,6 +33,11 @@ type TranscriberOptions struct {
 	PartsAtOnce int
 	// Longest recording that is taken.
 	Longest time.Duration
+
+	// Slots, where given, bound how many jobs of a store are at it at once:
+	// StoreWorkers of those in a queue.
+	Slots        *limit.Slots
+	StoreWorkers int
 }
 
 // Transcriber turns stored files into transcripts.
@@ -45,6 +51,9 @@ type Transcriber struct {
 	flights     *Flights
 	partsAtOnce int
 	longest     time.Duration
+
+	slots        *limit.Slots
+	storeWorkers int
 }
 
 // NewTranscriber makes the transcription step. Invalid where a number is none.
@@ -54,18 +63,25 @@ func NewTranscriber(options TranscriberOptions) (*Transcriber, error) {
 			options.PartsAtOnce, options.Longest)
 	}
 
+	if options.Slots != nil && options.StoreWorkers < 1 {
+		return nil, errs.New(errs.Invalid, "transcribe with %d workers for a store: it must be positive", options.StoreWorkers)
+	}
+
 	return &Transcriber{
 		step: step{
 			jobs: options.Jobs, messenger: options.Messenger, texts: options.Texts, metrics: options.Metrics,
 		},
 		preparer: options.Preparer, speech: options.Speech, bucket: options.Bucket, cache: options.Cache,
 		flights: options.Flights, partsAtOnce: options.PartsAtOnce, longest: options.Longest,
+		slots: options.Slots, storeWorkers: options.StoreWorkers,
 	}, nil
 }
 
 // Handle transcribes the file of the job that a delivery names.
 func (t *Transcriber) Handle(ctx context.Context, delivery queue.Delivery) error {
-	return t.run(ctx, delivery, Downloaded, t.transcribe)
+	return t.inTurn(ctx, delivery, func(ctx context.Context) error {
+		return t.run(ctx, delivery, Downloaded, t.transcribe)
+	})
 }
 
 func (t *Transcriber) transcribe(ctx context.Context, job Job, holding *hold) (func(*Job), error) {
@@ -175,7 +191,7 @@ func (t *Transcriber) hear(ctx context.Context, job Job, holding *hold) (*hearin
 		return nil, errs.Wrap(err, errs.Unavailable, "find the file of job %s", job.ID)
 	}
 
-	prepared, err := t.preparer.Prepare(ctx, t.media(object), bounds, t.longest)
+	prepared, err := t.preparer.Prepare(ctx, t.media(object), bounds, t.longestOf(job))
 	if err != nil {
 		return nil, err
 	}
@@ -188,6 +204,16 @@ func (t *Transcriber) hear(ctx context.Context, job Job, holding *hold) (*hearin
 	}
 
 	return hearing, err
+}
+
+// longestOf is how long the recording of a job may be: as its person's tier
+// says, but never longer than this step takes.
+func (t *Transcriber) longestOf(job Job) time.Duration {
+	if job.Longest > 0 {
+		return min(job.Longest, t.longest)
+	}
+
+	return t.longest
 }
 
 func (t *Transcriber) media(object blob.Object) Media {

@@ -23,6 +23,7 @@ import (
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
+	"github.com/lapak-id/lapak/shared/limit"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/outbox"
@@ -40,6 +41,8 @@ func TestMain(m *testing.M) {
 
 const (
 	partsAtOnce = 3
+	// storeWorkers is more than four workers that meet, and what waits behind them.
+	storeWorkers = 8
 
 	kopi    = "kopi"
 	person  = int64(1001)
@@ -158,6 +161,7 @@ func newFaultyWorld(t tester, bucketPlan fault.Plan) *world {
 		Jobs: w.jobs, Preparer: w.encoder, Speech: w.provider, Bucket: w.bucket, Cache: w.cache,
 		Flights:   transcript.NewFlights(w.scratch, w.jobs),
 		Messenger: w.messenger, Texts: texts{}, Metrics: metrics, PartsAtOnce: partsAtOnce, Longest: time.Hour,
+		Slots: limit.NewSlots(w.scratch, now), StoreWorkers: storeWorkers,
 	})
 	require.NoError(t, err)
 

@@ -77,6 +77,8 @@ func (w *watch) follow(t *testing.T, change table.Change) {
 func (w *watch) look(t *testing.T) {
 	t.Helper()
 
+	w.lookAtQuotas(t)
+
 	if len(w.lost) > 0 {
 		t.Fatalf("the messages of jobs %v were lost", w.lost)
 	}

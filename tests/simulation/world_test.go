@@ -142,6 +142,7 @@ func (w *world) build(t *testing.T) {
 		Flights: transcript.NewFlights(w.scratch, jobs), Messenger: w.people, Texts: texts,
 		PartsAtOnce: 1, // one after the other, so that a seed replays
 		Longest:     time.Hour,
+		Slots:       limit.NewSlots(w.scratch, w.clock), StoreWorkers: 1, // so that stores wait for their turn
 	})
 	must(t, err)
 
@@ -149,6 +150,7 @@ func (w *world) build(t *testing.T) {
 		Scratch: w.scratch, Stores: registry, Users: user.NewRepository(w.state, w.clock), Transcripts: jobs,
 		Messenger: w.people, Catalog: texts, Clock: w.clock,
 		UserRate: limit.PerMinute(1000), StoreRate: limit.PerMinute(1000), // limits have tests of their own
+		Tiers: transcript.Tiers{Free: transcript.Tier{Daily: 24 * time.Hour}}, // enough: the watch checks what it comes to
 	})
 
 	w.webhook = webhook.New(webhook.Options{
