@@ -6,6 +6,7 @@ import (
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
+	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -19,6 +20,7 @@ type settings struct {
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
 	Limits   worker.Limits
+	Models   speech.Names `env:"LAPAK_SPEECH_ORDER"`
 }
 
 func main() {
@@ -38,6 +40,7 @@ func main() {
 			Catalog:     texts,
 			Clock:       base.Clock,
 			Metrics:     base.Metrics,
+			Models:      settings.Models,
 			Tiers:       settings.Limits.Tiers(),
 			UserRate:    settings.Limits.UserRate(),
 			StoreRate:   settings.Limits.StoreRate(),

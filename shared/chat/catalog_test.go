@@ -309,7 +309,8 @@ func TestRestHoldsWhatTheResultHasNoRoomFor(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rules.t = t
 		sentence := rapid.OneOf(rapid.StringMatching(`([a-z<&]{1,9} ){1,20}[a-z]{1,9}[.?]`), rapid.StringN(1, 300, -1))
-		said := strings.Repeat(strings.Join(rapid.SliceOfN(sentence, 1, 20).Draw(rt, "said"), " ")+" ", rapid.IntRange(1, 90).Draw(rt, "times"))
+		once := strings.Join(rapid.SliceOfN(sentence, 1, 20).Draw(rt, "said"), " ") + " "
+		said := strings.Repeat(once, rapid.IntRange(1, 90).Draw(rt, "times"))
 		job := transcript.Job{
 			ID: "DC0KHS0EN138BE2", Language: rapid.SampledFrom([]string{"id", "en"}).Draw(rt, "language"),
 			Source: transcript.Source{Name: rapid.String().Draw(rt, "name"), Kind: transcript.Audio},

@@ -44,6 +44,7 @@ type Transcripts interface {
 	Start(ctx context.Context, request transcript.Request) (transcript.Job, error)
 	Get(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
 	Turn(ctx context.Context, turn transcript.Turn) ([]transcript.Job, bool, error)
+	Allowance(ctx context.Context, store string, user int64, terms transcript.Terms) (transcript.Allowance, error)
 	Cancel(ctx context.Context, store string, user int64) ([]transcript.Job, error)
 	CancelOne(ctx context.Context, store string, user int64, job string) (transcript.Job, error)
 	Retry(ctx context.Context, store string, user int64, job string, terms transcript.Terms) (transcript.Job, error)
@@ -68,7 +69,8 @@ type Options struct {
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers
 
-	// Models are what people may choose to be heard by, "provider/model".
+	// Models are what people of stores that prefer none may choose to be heard
+	// by, "provider/model". Default: they have no choice.
 	Models []string
 
 	// UserRate is what one person may ask, StoreRate what all people of one

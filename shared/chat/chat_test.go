@@ -340,6 +340,10 @@ func (f failing) Turn(context.Context, transcript.Turn) ([]transcript.Job, bool,
 	return nil, false, f.fail()
 }
 
+func (f failing) Allowance(context.Context, string, int64, transcript.Terms) (transcript.Allowance, error) {
+	return transcript.Allowance{}, f.fail()
+}
+
 func (f failing) Delete(context.Context, string, int64, string) error {
 	return f.fail()
 }
@@ -856,4 +860,90 @@ func TestErrorsOfNoKindAreRetriedToo(t *testing.T) {
 	w := newWorld(t)
 	w.phone.fail(errAny)
 	require.ErrorIs(t, w.try(w.text("/help"), 1), errAny)
+}
+
+// Before the work people are told what is known: how much of the day's quota
+// is left, and how long it usually takes where earlier jobs tell.
+func TestTheFirstAnswerTellsWhatIsKnown(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, func(options *chat.Options) {
+		tier := transcript.Tier{Daily: 3 * time.Hour}
+		options.Tiers = transcript.Tiers{Free: tier, Premium: tier}
+	})
+
+	lecture := func() string {
+		sent := w.voice()
+		sent.Message.Voice.Duration = 1200
+		w.do(sent)
+
+		return w.phone.message(0).HTML
+	}
+
+	require.Equal(t, "🎧 Pesan suara · 20 menit · 340 kB\n⏳ Sudah kuterima, sebentar ya…\n"+
+		"📊 Kuota hari ini: sisa 3 jam dari 3 jam.", lecture())
+
+	done := w.job()
+	done.State, done.Result = transcript.Delivered, &transcript.Summary{Blob: "b", Duration: 20 * time.Minute}
+	done.UpdatedAt = done.CreatedAt.Add(2 * time.Minute)
+	w.put(done)
+	w.now.Advance(time.Minute)
+
+	require.Equal(t, "🎧 Pesan suara · 20 menit · 340 kB\n⏳ Sudah kuterima, sebentar ya…\n"+
+		"⏱ Biasanya selesai dalam 2 menit, dilihat dari rekamanmu sebelumnya.\n"+
+		"📊 Kuota hari ini: sisa 2 jam 40 menit dari 3 jam.", lecture())
+
+	w.now.Advance(time.Minute)
+	w.do(w.voice())
+	require.NotContains(t, w.phone.message(0).HTML, "Biasanya", "a short one is there at once")
+}
+
+// What a person prefers goes with each of their files; a model that is not
+// offered any more does not.
+func TestPreferencesGoWithEachFile(t *testing.T) {
+	t.Parallel()
+
+	models := []string{"groq/a", "deepgram/b", "groq/" + strings.Repeat("x", 60), "c/c", "d/d", "e/e", "f/f", "g/g"}
+	w := newWorld(t, func(options *chat.Options) { options.Models = models })
+	w.do(w.text("/settings"))
+
+	for _, data := range []string{"spoken:id", "model:deepgram/b", "speakers:on", "along:vtt", "open:model"} {
+		w.do(w.tap(w.phone.last, data))
+	}
+
+	require.Len(t, w.phone.message(0).Buttons, 4, "six choices and the way back")
+	w.do(w.voice())
+	require.Equal(t, transcript.Options{Language: "id", Model: "deepgram/b", Speakers: true}, w.job().Options)
+	require.Equal(t, transcript.WebVTT, w.job().Along)
+
+	found, err := w.users.Change(t.Context(), demo, ani, func(user *user.User) { user.Preferences.Model = "gone/model" })
+	require.NoError(t, err)
+	require.Equal(t, "id", found.Preferences.Spoken)
+	w.now.Advance(time.Minute)
+	w.do(w.voice())
+	require.Empty(t, w.job().Options.Model)
+	w.do(w.text("/settings"))
+	require.Contains(t, w.phone.message(0).HTML, "Model: yang terbaik")
+}
+
+// The message that a deletion was asked for below loses its text, too.
+func TestDeletionClearsTheCopyItWasAskedBelow(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	w.do(w.voice())
+
+	job := w.job()
+	job.State, job.Result = transcript.Delivered, &transcript.Summary{Blob: "b"}
+	w.put(job)
+
+	w.do(w.text("/history"))
+	copied := w.phone.last
+	w.do(w.tap(copied, "job:delete:"+job.ID))
+
+	ask := w.phone.message(0).Buttons[0][0].Data
+	w.do(w.tap(w.phone.last, ask))
+	require.Contains(t, w.phone.message(0).HTML, "Sudah dihapus")
+	require.Equal(t, "🗑 Transkrip ini sudah dihapus.", w.phone.message(copied).HTML)
+	require.Empty(t, w.phone.message(copied).Buttons)
 }

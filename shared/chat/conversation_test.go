@@ -87,6 +87,10 @@ func talk(w *world, language string) {
 	talkOfPreferences(w, say)
 	talkOfJobs(w, say)
 	talkOfDeletion(w, say)
+
+	for _, data := range []string{"open:lang", "lang:en", "lang:xx", "lang:id"} {
+		say(w.tap(w.phone.last, data))
+	}
 }
 
 // talkOfPreferences opens each screen of the settings and chooses something.
@@ -103,15 +107,20 @@ func talkOfPreferences(w *world, say func(telego.Update)) {
 
 // talkOfDeletion deletes one transcript, and then all of them.
 func talkOfDeletion(w *world, say func(telego.Update)) {
-	say(w.text("/history"))
+	button := func(column int) string { return w.phone.message(0).Buttons[0][column].Data }
 
-	newest := w.job()
-	say(w.tap(w.phone.last, "job:delete:"+newest.ID))
-	say(w.tap(w.phone.last, "close:"))
-	say(w.tap(w.phone.last-1, "job:delete:"+newest.ID))
-	say(w.tap(w.phone.last, "job:erase:"+newest.ID))
-	say(w.tap(w.phone.last, "job:erase:"+newest.ID))
-	say(w.tap(w.phone.last, "job:show:"+newest.ID))
+	cancelled := w.nth(1)
+	say(w.tap(w.phone.last, "job:show:"+cancelled.ID))
+
+	shown := w.phone.last
+	say(w.tap(shown, button(0)))
+	say(w.tap(w.phone.last, button(1)))
+	say(w.tap(shown, "job:delete:"+cancelled.ID))
+
+	sure := button(0)
+	say(w.tap(w.phone.last, sure))
+	say(w.tap(w.phone.last, sure))
+	say(w.tap(w.phone.last, "job:show:"+cancelled.ID))
 
 	say(w.voice())
 	say(w.tap(w.phone.last, "job:delete:"+w.job().ID))
@@ -179,8 +188,4 @@ func talkOfJobs(w *world, say func(telego.Update)) {
 	say(w.tap(w.phone.last, "history:2:beside:"+w.nth(5).ID))
 	say(w.tap(w.phone.last, "history:x"))
 	say(w.text("/cancel"))
-	say(w.tap(w.phone.last, "open:lang"))
-	say(w.tap(w.phone.last, "lang:en"))
-	say(w.tap(w.phone.last, "lang:xx"))
-	say(w.tap(w.phone.last, "lang:id"))
 }

@@ -2,6 +2,8 @@ package chat
 
 import (
 	"context"
+	"strconv"
+	"strings"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
@@ -30,7 +32,7 @@ func (c *Chat) askDelete(ctx context.Context, r *request) error {
 	_, err = c.Messenger.Send(ctx, r.here(), message.Text{
 		HTML: r.words.html("delete.ask", errs.Args{"Title": r.words.listed(job)}),
 		Buttons: [][]message.Button{{
-			{Text: r.words.plain("button.erase", nil), Data: tapErase + job.ID},
+			{Text: r.words.plain("button.erase", nil), Data: tapErase + job.ID + ":" + strconv.Itoa(r.tap.Message.GetMessageID())},
 			{Text: r.words.plain("button.keep", nil), Data: tapClose},
 		}},
 	})
@@ -38,9 +40,12 @@ func (c *Chat) askDelete(ctx context.Context, r *request) error {
 	return err
 }
 
-// deleteJob deletes a transcript for good.
+// deleteJob deletes a transcript for good, and takes its text from the message
+// below which that was asked for: deliveries know only of the first one.
 func (c *Chat) deleteJob(ctx context.Context, r *request) error {
-	err := c.Transcripts.Delete(ctx, r.storeID, r.from.ID, r.value(tapErase))
+	name, below, _ := strings.Cut(r.value(tapErase), ":")
+
+	err := c.Transcripts.Delete(ctx, r.storeID, r.from.ID, name)
 	if errs.Is(err, errs.Conflict) {
 		r.toast = r.words.plain("toast.delete_running", nil)
 
@@ -49,6 +54,16 @@ func (c *Chat) deleteJob(ctx context.Context, r *request) error {
 
 	if err != nil {
 		return err
+	}
+
+	if number, err := strconv.Atoi(below); err == nil {
+		to := r.here()
+		to.Message = number
+
+		err := c.Messenger.Edit(ctx, to, c.Catalog.Deleted(transcript.Job{Language: r.words.language}))
+		if err != nil && errs.Retryable(err) {
+			return err
+		}
 	}
 
 	return c.show(ctx, r, message.Text{

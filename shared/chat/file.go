@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 		Source:   file,
 	}
 
-	progress, err := c.Messenger.Send(ctx, r.here(), c.Catalog.Received(asked))
+	progress, err := c.Messenger.Send(ctx, r.here(), c.Catalog.Received(asked, c.outlook(ctx, r, file, terms)))
 	if err != nil {
 		return err
 	}
@@ -69,6 +70,64 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 	slog.InfoContext(ctx, "job started", "job", job.ID, "kind", file.Kind, "bytes", file.Size)
 
 	return nil
+}
+
+const (
+	// estimatedFrom is how long a recording lasts at least for which it is worth
+	// to look how long it will take.
+	estimatedFrom = 5 * time.Minute
+	// estimatedBy is how many of a person's last jobs tell that.
+	estimatedBy = 12
+)
+
+// outlook tells what is known before the work. What cannot be read is left out:
+// the person waits for an answer.
+func (c *Chat) outlook(ctx context.Context, r *request, file transcript.Source, terms transcript.Terms) Outlook {
+	var found Outlook
+
+	if terms.Tier.Daily > 0 {
+		allowance, err := c.Transcripts.Allowance(ctx, r.storeID, r.from.ID, terms)
+		if err != nil {
+			slog.WarnContext(ctx, "quota not told", "error", err)
+		}
+
+		found.Allowance = allowance
+	}
+
+	if file.Duration < estimatedFrom {
+		return found
+	}
+
+	jobs, _, err := c.Transcripts.Turn(ctx, transcript.Turn{Store: r.storeID, User: r.from.ID, Limit: estimatedBy})
+	if err != nil {
+		slog.WarnContext(ctx, "estimate not told", "error", err)
+	}
+
+	found.Takes = time.Duration(pace(jobs) * float64(file.Duration))
+
+	return found
+}
+
+// pace is how long a second of a recording took, the median of the jobs that
+// were heard for it. 0 where there are none.
+func pace(jobs []transcript.Job) float64 {
+	var paces []float64
+
+	for _, job := range jobs {
+		if job.State != transcript.Delivered || job.Result == nil || job.Result.Cached || job.Result.Duration < estimatedFrom {
+			continue
+		}
+
+		paces = append(paces, float64(job.UpdatedAt.Sub(job.CreatedAt))/float64(job.Result.Duration))
+	}
+
+	if len(paces) == 0 {
+		return 0
+	}
+
+	slices.Sort(paces)
+
+	return paces[len(paces)/2]
 }
 
 // terms are those on which the person's jobs begin.

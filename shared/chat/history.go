@@ -337,7 +337,7 @@ func (c *Chat) showRetry(ctx context.Context, r *request, job transcript.Job) {
 	tapped := r.here()
 	tapped.Message = r.tap.Message.GetMessageID()
 
-	text := c.Catalog.Received(job)
+	text := c.Catalog.Received(job, Outlook{})
 
 	if tapped.Message != job.Progress {
 		c.withdraw(ctx, r, job.Progress)

@@ -41,11 +41,27 @@ func (c *Catalog) Speaker(job transcript.Job, number int) string {
 	return c.In(job.Language).plain("job.speaker", errs.Args{"Number": number})
 }
 
-// Received is the first answer to a file, while its job begins.
-func (c *Catalog) Received(job transcript.Job) message.Text {
-	words := c.In(job.Language)
+// Outlook is what can be told of a job before its work. Zero values are not
+// known, and not shown.
+type Outlook struct {
+	Takes     time.Duration // until the result
+	Allowance transcript.Allowance
+}
 
-	return running(words, job, words.html("job.received", nil))
+// Received is the first answer to a file, while its job begins.
+func (c *Catalog) Received(job transcript.Job, outlook Outlook) message.Text {
+	words := c.In(job.Language)
+	line := words.html("job.received", nil)
+
+	if outlook.Takes >= time.Minute {
+		line += "\n" + words.html("job.estimate", errs.Args{"Takes": words.duration(outlook.Takes.Round(time.Minute))})
+	}
+
+	if quota := outlook.Allowance; quota.Limit > 0 {
+		line += "\n" + words.html("job.quota", errs.Args{"Left": words.length(quota.Left()), "Limit": words.length(quota.Limit)})
+	}
+
+	return running(words, job, line)
 }
 
 // Progress shows how far a job is, as far as that is known.

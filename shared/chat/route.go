@@ -31,6 +31,9 @@ func commands() []route {
 	}
 }
 
+// maxTapBytes is how much Telegram lets a button say.
+const maxTapBytes = 64
+
 // What buttons say.
 const (
 	tapOpen     = "open:"    // a screen, by its name

@@ -34,7 +34,7 @@ func (c *Chat) settings(ctx context.Context, r *request) error {
 		{speakers, r.words.open("button.file", "file")},
 	}
 
-	if len(c.Models) > 1 {
+	if len(c.offered(r)) > 1 {
 		html += "\n" + r.words.html("settings.model", args)
 		buttons = append(buttons, []message.Button{r.words.open("button.model", "model")})
 	}
@@ -46,7 +46,7 @@ func (c *Chat) settings(ctx context.Context, r *request) error {
 func (c *Chat) preferences(r *request) user.Preferences {
 	prefers := r.user.Preferences
 
-	if !slices.Contains(c.Models, prefers.Model) {
+	if !slices.Contains(c.offered(r), prefers.Model) {
 		prefers.Model = ""
 	}
 
@@ -55,6 +55,25 @@ func (c *Chat) preferences(r *request) user.Preferences {
 	}
 
 	return prefers
+}
+
+// offered are the models that people of the store may choose: as many as a
+// screen holds beside the choice of the best one.
+func (c *Chat) offered(r *request) []string {
+	models := c.Models
+	if len(r.store.Speech) > 0 {
+		models = r.store.Speech
+	}
+
+	var fit []string
+
+	for _, model := range models {
+		if len(tapModel)+len(model) <= maxTapBytes && len(fit) < pageItems-1 {
+			fit = append(fit, model)
+		}
+	}
+
+	return fit
 }
 
 // choice is one of several values that a person may choose.
@@ -127,7 +146,7 @@ func (c *Chat) models(ctx context.Context, r *request) error {
 	present := c.preferences(r).Model
 
 	choices := []choice{{r.words.modelLabel(""), tapModel, present == ""}}
-	for _, model := range c.Models {
+	for _, model := range c.offered(r) {
 		choices = append(choices, choice{r.words.modelLabel(model), tapModel + model, present == model})
 	}
 
@@ -136,7 +155,7 @@ func (c *Chat) models(ctx context.Context, r *request) error {
 
 func (c *Chat) setModel(ctx context.Context, r *request) error {
 	model := r.value(tapModel)
-	if model != "" && !slices.Contains(c.Models, model) {
+	if model != "" && !slices.Contains(c.offered(r), model) {
 		return c.oldTap(ctx, r)
 	}
 

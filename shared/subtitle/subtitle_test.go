@@ -140,7 +140,9 @@ func hostile(t *rapid.T) []subtitle.Word {
 		}),
 	)
 	moment := rapid.OneOf(
-		rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.Int64Range(0, 60_000).Draw(t, "ms")) * time.Millisecond }),
+		rapid.Custom(func(t *rapid.T) time.Duration {
+			return time.Duration(rapid.Int64Range(0, 60_000).Draw(t, "ms")) * time.Millisecond
+		}),
 		rapid.Custom(func(t *rapid.T) time.Duration { return time.Duration(rapid.Int64().Draw(t, "ns")) }),
 		rapid.Just(time.Duration(0)),
 	)

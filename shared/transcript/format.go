@@ -50,9 +50,9 @@ func (t Transcript) Write(format Format, speaker func(number int) string) ([]byt
 	case SubRip:
 		named := func(number int) string { return speaker(number) + ":" }
 
-		return subtitle.SRT(subtitle.Cut(t.timed(), subtitle.Style{Name: named, End: t.Duration})) //nolint:wrapcheck // one caller, which wraps
+		return subtitle.SRT(subtitle.Cut(t.timed(), subtitle.Style{Name: named, End: t.Duration}))
 	case WebVTT:
-		return subtitle.VTT(subtitle.Cut(t.timed(), subtitle.Style{End: t.Duration}), speaker) //nolint:wrapcheck // as above
+		return subtitle.VTT(subtitle.Cut(t.timed(), subtitle.Style{End: t.Duration}), speaker)
 	case JSON:
 		return t.document()
 	default:
@@ -69,7 +69,7 @@ const JSONVersion = 1
 type JSONTranscript struct {
 	Version  int           `json:"version"`
 	Duration float64       `json:"duration"`           // of the file
-	Language string        `json:"language,omitempty"` // spoken, as the provider names it: "id", "indonesian"
+	Language string        `json:"language,omitempty"` // spoken: ISO 639-1, such as "id"; a name where the provider gives no code
 	Model    string        `json:"model,omitempty"`    // what has heard it: "provider/model"
 	Text     string        `json:"text"`
 	Segments []JSONSegment `json:"segments"`

@@ -32,8 +32,10 @@ func talk() transcript.Transcript {
 			{Start: 60 * tenth, End: 70 * tenth, Text: " Setuju!", Speaker: 2},
 		},
 		Words: []transcript.Word{
-			{Start: 3 * tenth, End: 8 * tenth, Text: "selamat"}, {Start: 8 * tenth, End: 12 * tenth, Text: "Pagi"},
-			{Start: 20 * tenth, End: 24 * tenth, Text: "kita"}, {Start: 24 * tenth, End: 29 * tenth, Text: "mulai"},
+			{Start: 3 * tenth, End: 8 * tenth, Text: "selamat"},
+			{Start: 8 * tenth, End: 12 * tenth, Text: "Pagi"},
+			{Start: 20 * tenth, End: 24 * tenth, Text: "kita"},
+			{Start: 24 * tenth, End: 29 * tenth, Text: "mulai"},
 			{Start: 62 * tenth, End: 68 * tenth, Text: "setuju", Speaker: 2},
 		},
 	}
@@ -117,7 +119,8 @@ func TestWordsWithinAWord(t *testing.T) {
 		Text: "今天，天气很好。", Duration: 20 * time.Second,
 		Segments: []transcript.Segment{{End: 16 * time.Second, Text: "今天，天气很好。"}},
 		Words: []transcript.Word{
-			{End: time.Second, Text: "今天"}, {Start: 12 * time.Second, End: 13 * time.Second, Text: "天气"},
+			{End: time.Second, Text: "今天"},
+			{Start: 12 * time.Second, End: 13 * time.Second, Text: "天气"},
 			{Start: 13 * time.Second, End: 15 * time.Second, Text: "很好"},
 		},
 	}
@@ -143,8 +146,10 @@ func TestParagraphs(t *testing.T) {
 		"a pause":             {[]transcript.Segment{at(0, sentence), at(1, sentence), at(9, sentence)}, 2},
 		"a pause in a clause": {[]transcript.Segment{at(0, sentence), at(1, "dan lalu"), at(9, sentence)}, 1},
 		"a pause too early":   {[]transcript.Segment{at(0, "Halo."), at(9, sentence)}, 1},
-		"very long":           {[]transcript.Segment{at(0, sentence), at(1, sentence), at(2, sentence), at(3, sentence), at(4, sentence)}, 2},
-		"nothing":             {[]transcript.Segment{at(0, " ")}, 0},
+		"very long": {[]transcript.Segment{
+			at(0, sentence), at(1, sentence), at(2, sentence), at(3, sentence), at(4, sentence),
+		}, 2},
+		"nothing": {[]transcript.Segment{at(0, " ")}, 0},
 	} {
 		assert.Len(t, transcript.Transcript{Segments: one.segments}.Paragraphs(), one.want, name)
 	}

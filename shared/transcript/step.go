@@ -75,19 +75,25 @@ type Progress struct {
 
 // Texts puts a job into words of its person's language.
 type Texts interface {
+	ResultTexts
+
 	Title(job Job) string               // what the file is called: plain text
 	Speaker(job Job, number int) string // what a speaker is called: plain text
 	Progress(job Job, progress Progress) message.Text
+	Failure(job Job) message.Text
+	Cancelled(job Job) message.Text
+}
+
+// ResultTexts puts into words what a job has brought, and its end.
+type ResultTexts interface {
 	Result(job Job, result Transcript) message.Text
 	Rest(job Job, result Transcript) []message.Text // what Result has no room for; none where that is too much
 	Read(job Job, result Transcript) message.Text   // Result once the rest was sent
-	Deleted(job Job) message.Text
-	AllDeleted(language string) message.Text
-	Failure(job Job) message.Text
-	Cancelled(job Job) message.Text
 	Caption(job Job, format Format) message.Text
 	Gone(job Job) message.Text
 	Unsent(job Job, reference string) message.Text
+	Deleted(job Job) message.Text
+	AllDeleted(language string) message.Text
 }
 
 // step is what the workers have in common.
