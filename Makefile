@@ -78,7 +78,11 @@ sim: ## Simulation of the whole system with faults (SEEDS=2000 runs, or SEED=n t
 
 .PHONY: stack
 stack: ## Tests on the deployed local cloud, functions killed on the way
-	$(GO) test -count=1 -timeout 15m ./tests/stack/...
+	$(GO) test -short -count=1 -timeout 15m ./tests/stack/...
+
+.PHONY: long
+long: ## What is slow on the deployed local cloud: a lecture of an hour, a video of a gigabyte (15 min)
+	$(GO) test -count=1 -timeout 60m -v -run '^TestLong' ./tests/stack/...
 
 .PHONY: browser
 browser: ## Tests through the chat page, in Chromium

@@ -287,18 +287,28 @@ func words(result control.Message) string {
 func mustHave(t *testing.T, text, sample string) {
 	t.Helper()
 
-	const acceptable = 0.10 // of the words
-
 	said, err := media.Said(sample)
 	if err != nil {
 		t.Fatal(err)
 	}
 
+	mustHear(t, text, said, sample)
+}
+
+// mustHear fails where a text is not a good transcript of what was said.
+func mustHear(t *testing.T, text, said, in string) {
+	t.Helper()
+
+	const (
+		acceptable = 0.10 // of the words
+		printed    = 2000 // of the texts
+	)
+
 	wrong := media.WordErrorRate(said, text)
-	t.Logf("%s: word error rate %.1f %%", sample, hundred*wrong)
+	t.Logf("%s: word error rate %.1f %%", in, hundred*wrong)
 
 	if wrong >= acceptable {
-		t.Errorf("%s: word error rate %.1f %%, want less than %.0f %%\nsaid  %s\nheard %s",
-			sample, hundred*wrong, hundred*acceptable, said, text)
+		t.Errorf("%s: word error rate %.1f %%, want less than %.0f %%\nsaid  %.*s\nheard %.*s",
+			in, hundred*wrong, hundred*acceptable, printed, said, printed, text)
 	}
 }

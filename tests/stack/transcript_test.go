@@ -90,11 +90,12 @@ func filesOpenRight(t *testing.T, budi *customer, result control.Message) {
 	mustHave(t, strings.Join(said, " "), "voice-en.ogg")
 }
 
+// quick bounds the answer to a file that was transcribed before.
+const quick = 2 * time.Second
+
 // sameFileCostsOnce sends the file again, from the same person and another.
 func sameFileCostsOnce(t *testing.T, shop shop, budi *customer) {
 	t.Helper()
-
-	const quick = 2 * time.Second
 
 	for _, who := range []*customer{budi, shop.customer(t, "id")} {
 		before := heard(t).Started
@@ -134,6 +135,25 @@ func historyShowsAgain(t *testing.T, budi *customer) {
 	}
 
 	mustHave(t, words(again), "voice-en.ogg")
+}
+
+// Two people who send the same file at the same moment are both answered, and
+// the provider is asked once. It runs alone, because it counts.
+func TestSameFileAtOnceIsHeardOnce(t *testing.T) {
+	shop := openShop(t)
+	budi, sari := shop.customer(t, "id"), shop.customer(t, "id")
+	before := heard(t).Started
+
+	budi.sends("voice", "voice-en-2.ogg")
+	sari.sends("voice", "voice-en-2.ogg")
+
+	for _, who := range []*customer{budi, sari} {
+		mustHave(t, words(who.transcript()), "voice-en-2.ogg")
+	}
+
+	if asked := heard(t).Started - before; asked != 1 {
+		t.Errorf("the provider was asked %d times for one file, want once", asked)
+	}
 }
 
 // Whatever carries speech is taken, in whatever way it is sent.
