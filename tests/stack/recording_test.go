@@ -220,7 +220,11 @@ func (c *customer) sendsFile(kind, path string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() {
+		if err := file.Close(); err != nil {
+			c.t.Error(err)
+		}
+	}()
 
 	c.sendsContent(control.Upload{Kind: kind, Name: filepath.Base(path), Content: file})
 }
