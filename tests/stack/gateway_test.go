@@ -29,9 +29,10 @@ type awsGateway struct {
 	server   *http.Server
 	served   chan error
 
-	mu      sync.Mutex
-	calls   []awsCall
-	moments []*moment
+	mu       sync.Mutex
+	calls    []awsCall
+	moments  []*moment
+	throttle []*throttling
 }
 
 // awsCall is one call of a function.
@@ -50,6 +51,13 @@ type moment struct {
 
 	reached  chan int // the process that called
 	released chan struct{}
+}
+
+// throttling is S3 saying "slow down" to some calls.
+type throttling struct {
+	moment
+
+	left int // calls that are still to be refused
 }
 
 // startGateway takes a port. Calls wait for serve.
@@ -116,6 +124,14 @@ func (g *awsGateway) pass(proxy http.Handler, w http.ResponseWriter, r *http.Req
 
 	g.mu.Lock()
 	g.calls = append(g.calls, call)
+
+	if g.throttled(call) {
+		g.mu.Unlock()
+		slowDown(w)
+
+		return
+	}
+
 	at := slices.IndexFunc(g.moments, func(m *moment) bool { return m.fits(call) })
 
 	var hit *moment
@@ -141,6 +157,48 @@ func (g *awsGateway) pass(proxy http.Handler, w http.ResponseWriter, r *http.Req
 
 	hit.stop(pid)
 	panic(http.ErrAbortHandler)
+}
+
+// throttled counts a call that is to be refused. The lock is held.
+func (g *awsGateway) throttled(call awsCall) bool {
+	for _, throttling := range g.throttle {
+		if throttling.left > 0 && throttling.fits(call) {
+			throttling.left--
+
+			return true
+		}
+	}
+
+	return false
+}
+
+// slowDown answers as S3 does above its rate.
+// Source: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+func slowDown(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.Header().Set("Connection", "close") // the body was not read
+	w.WriteHeader(http.StatusServiceUnavailable)
+	fmt.Fprint(w, `<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+}
+
+// slow has S3 refuse the next calls of an operation that hold all of the texts.
+func (g *awsGateway) slow(calls int, operation string, holding ...string) *throttling {
+	made := &throttling{moment: moment{operation: operation, holding: holding}, left: calls}
+
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	g.throttle = append(g.throttle, made)
+
+	return made
+}
+
+// still gives how many calls a throttling has not refused yet.
+func (g *awsGateway) still(of *throttling) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+
+	return of.left
 }
 
 // answered stops a call whose moment is after its effect.

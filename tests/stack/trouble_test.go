@@ -119,3 +119,35 @@ func TestTelegramStumbles(t *testing.T) {
 		})
 	}
 }
+
+// S3 that throttles, for longer than its client asks again by itself, costs
+// time only.
+func TestStorageIsThrottled(t *testing.T) {
+	t.Parallel()
+
+	const calls = 4 // one more than the client of AWS makes by itself
+
+	for _, throttled := range []struct{ name, operation, prefix string }{
+		{"storing the file", "S3.PUT", "/media/"},
+		{"reading the file", "S3.GET", "/media/"},
+		{"storing the transcript", "S3.PUT", "/transcripts/"},
+		{"reading the transcript", "S3.GET", "/transcripts/"},
+	} {
+		t.Run(throttled.name, func(t *testing.T) {
+			t.Parallel()
+
+			shop := openShop(t)
+			sari := shop.customer(t, "id")
+			throttling := gateway.slow(calls, throttled.operation, throttled.prefix, shop.ID)
+
+			sari.sends("voice", "voice-en-2.ogg")
+			mustHave(t, words(sari.transcript()), "voice-en-2.ogg")
+
+			if left := gateway.still(throttling); left != 0 {
+				t.Errorf("%d calls of %d were not throttled", left, calls)
+			}
+
+			promises.add(func(ctx context.Context) error { return shownOnce(ctx, sari, "S3 throttled "+throttled.name, 0) })
+		})
+	}
+}
