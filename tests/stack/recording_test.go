@@ -30,7 +30,7 @@ type recording struct {
 
 // recordings are short ones of every way in which a container can be laid out.
 func recordings() []recording {
-	cover := []string{"-f", "lavfi", "-i", "color=c=orange:s=300x300", "-map", "0:a", "-map", "1:v", "-frames:v", "1"}
+	cover := []string{"-f", "lavfi", "-i", "color=c=orange:s=300x300:r=1:d=1", "-map", "0:a", "-map", "1:v"}
 
 	return []recording{
 		{
