@@ -48,7 +48,7 @@ func program(t *testing.T) string {
 }
 
 // sample reads a file of tests/media.
-func sample(t *testing.T, name string) []byte {
+func sample(t testing.TB, name string) []byte {
 	t.Helper()
 
 	content, err := os.ReadFile(filepath.Join("../../tests/media", name))

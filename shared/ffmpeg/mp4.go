@@ -15,7 +15,6 @@ const (
 // mp4 is what the boxes of ISO/IEC 14496-12 say about a file.
 type mp4 struct {
 	late  bool          // the index stands behind the sound: a reader has to jump
-	whole bool          // no box goes beyond the end of the file
 	sound time.Duration // of the first audio track, edits counted; 0: not said
 }
 
@@ -23,7 +22,8 @@ type mp4 struct {
 // QuickTime. Boxes that make no sense end the walk: ffmpeg is the judge of
 // them. Errors are those of reading.
 func readMP4(file io.ReaderAt, size int64) (mp4, bool, error) {
-	found := mp4{whole: true}
+	var found mp4
+
 	begun, sound := false, false
 
 	err := walk(file, 0, size, func(kind string, from, to int64) (bool, error) {
@@ -45,9 +45,8 @@ func readMP4(file io.ReaderAt, size int64) (mp4, bool, error) {
 		}
 
 		begun = true
-		found.whole = to <= size
 
-		return found.whole, nil
+		return to <= size, nil
 	})
 
 	return found, begun || found.late || found.sound > 0, err

@@ -97,28 +97,30 @@ func (m *meter) of(number int32) uint8 {
 
 // bestCut gives the place in levels where a cut does the least harm, in the
 // middle of the quietest stretch, and whether that is a silence. Of two that
-// are as quiet the later one is taken.
+// are as quiet the later one is taken. A stretch is as quiet as its loudest
+// packet.
 func bestCut(levels []uint8) (at int, silent bool) {
 	if len(levels) < hush {
 		return len(levels), false
 	}
 
-	sum := 0
-	for _, level := range levels[:hush] {
-		sum += int(level)
-	}
+	best := [2]int{loudest + 1, 0}
 
-	best, at := sum, hush/2
+	for end := hush; end <= len(levels); end++ {
+		stretch := levels[end-hush : end]
+		sum := 0
 
-	for end := hush; end < len(levels); end++ {
-		sum += int(levels[end]) - int(levels[end-hush])
-		if sum <= best {
-			best, at = sum, end-hush/2
+		for _, level := range stretch {
+			sum += int(level)
+		}
+
+		if here := [2]int{int(slices.Max(stretch)), sum}; here[0] < best[0] || (here[0] == best[0] && here[1] <= best[1]) {
+			best, at = here, end-hush/2
 		}
 	}
 
 	sorted := slices.Sorted(slices.Values(levels))
 	speech := int(sorted[len(sorted)*9/10])
 
-	return at, best <= hush*max(still, speech-quieter)
+	return at, best[0] <= max(still, speech-quieter)
 }
