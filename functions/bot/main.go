@@ -35,7 +35,7 @@ func main() {
 			Scratch:     worker.Scratch(base, settings.Scratch),
 			Stores:      store.NewRegistry(state, base.Clock),
 			Users:       user.NewRepository(state, base.Clock),
-			Transcripts: transcript.NewService(state, base.Clock),
+			Transcripts: transcript.NewService(state, base.Clock).Counting(base.Metrics),
 			Messenger:   telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram),
 			Catalog:     texts,
 			Clock:       base.Clock,

@@ -27,7 +27,7 @@ func main() {
 		}
 
 		deliverer := transcript.NewDeliverer(
-			transcript.NewService(worker.State(base, settings.State), base.Clock),
+			transcript.NewService(worker.State(base, settings.State), base.Clock).Counting(base.Metrics),
 			worker.Bucket(base, settings.Bucket),
 			worker.Scratch(base, settings.Scratch),
 			base.Clock,

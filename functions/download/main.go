@@ -44,7 +44,7 @@ func main() {
 		}
 
 		downloader := transcript.NewDownloader(
-			transcript.NewService(worker.State(base, settings.State), base.Clock),
+			transcript.NewService(worker.State(base, settings.State), base.Clock).Counting(base.Metrics),
 			files,
 			bucket,
 			transcript.NewCache(scratch, bucket, base.Clock, base.Metrics),

@@ -23,7 +23,7 @@ func main() {
 	worker.Run(func(base boot.Base, settings settings) (any, error) {
 		state := worker.State(base, settings.State)
 		relay := outbox.NewRelay(state, settings.Queues.Senders(base), base.Clock)
-		jobs := transcript.NewService(state, base.Clock)
+		jobs := transcript.NewService(state, base.Clock).Counting(base.Metrics)
 		rescuer := transcript.NewRescuer(jobs, store.NewRegistry(state, base.Clock), base.Metrics)
 
 		return func(ctx context.Context) error {

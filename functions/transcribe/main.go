@@ -48,7 +48,7 @@ func main() {
 		}
 
 		scratch := worker.Scratch(base, settings.Scratch)
-		jobs := transcript.NewService(state, base.Clock)
+		jobs := transcript.NewService(state, base.Clock).Counting(base.Metrics)
 		transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
 			Jobs:         jobs,
 			Preparer:     ffmpeg.NewPreparer(settings.Ffmpeg),

@@ -87,7 +87,7 @@ func Run[S any](build func(base Base, settings S) (any, error)) {
 		os.Exit(1) //nolint:revive // main of every function: Lambda must see that it did not start
 	}
 
-	lambda.Start(invoker{lambda.NewHandler(handler)})
+	lambda.Start(invoker{lambda.NewHandler(handler), newMemory(metric.New(os.Stdout, clock.System{}))})
 }
 
 func start[S any](build func(base Base, settings S) (any, error)) (any, error) {
@@ -130,8 +130,11 @@ func newBase(ctx context.Context) (Base, error) {
 }
 
 // invoker gives each invocation its ids for logs, its trace, and a deadline
-// that leaves time for last words.
-type invoker struct{ next lambda.Handler }
+// that leaves time for last words, and tells of the memory that it took.
+type invoker struct {
+	next   lambda.Handler
+	memory memory
+}
 
 // Invoke runs one invocation.
 func (i invoker) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -149,6 +152,8 @@ func (i invoker) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-lastWords))
 		defer cancel()
 	}
+
+	defer i.memory.put()
 
 	answer, err := i.next.Invoke(ctx, payload)
 	if err != nil {

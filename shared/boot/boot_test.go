@@ -246,7 +246,7 @@ func TestInvoke(t *testing.T) {
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: "r-9"})
 	ctx = context.WithValue(ctx, "x-amzn-trace-id", "Root=1") //nolint:staticcheck,revive // the key of aws-lambda-go
 
-	answer, err := invoker{handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
+	answer, err := invoker{next: handlerFunc(func(ctx context.Context, payload []byte) ([]byte, error) {
 		got, ok := ctx.Deadline()
 		assert.True(t, ok)
 		assert.Equal(t, deadline.Add(-time.Second), got, "a second is left for last words")
@@ -263,7 +263,7 @@ func TestInvoke(t *testing.T) {
 	assert.Equal(t, "in!", string(answer))
 
 	want := errs.New(errs.Limited, "slow down")
-	_, err = invoker{handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
+	_, err = invoker{next: handlerFunc(func(ctx context.Context, _ []byte) ([]byte, error) {
 		_, limited := ctx.Deadline()
 		assert.False(t, limited)
 		assert.Empty(t, queue.TraceOf(ctx))

@@ -26,6 +26,7 @@ const (
 	Milliseconds Unit = "Milliseconds"
 	Seconds      Unit = "Seconds"
 	Bytes        Unit = "Bytes"
+	Percent      Unit = "Percent"
 
 	BytesPerSecond Unit = "Bytes/Second"
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/id"
+	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/table"
@@ -18,13 +19,42 @@ import (
 // Service keeps the jobs: the conversation starts and stops them here, and the
 // workers move them on.
 type Service struct {
-	state table.Table
-	clock clock.Clock
+	state   table.Table
+	clock   clock.Clock
+	metrics *metric.Emitter
 }
 
 // NewService makes the service over the state table.
 func NewService(state table.Table, now clock.Clock) *Service {
 	return &Service{state: state, clock: now}
+}
+
+// Counting gives the service with an emitter that counts how jobs begin and
+// end: the metric Jobs, by Outcome.
+func (s *Service) Counting(metrics *metric.Emitter) *Service {
+	return &Service{state: s.state, clock: s.clock, metrics: metrics}
+}
+
+// count counts a job that has reached its state. A job that failed for what its
+// person has sent, as its reason says, is told apart from one that failed
+// because of us.
+func (s *Service) count(job Job) {
+	var outcome string
+
+	switch job.State {
+	case Waiting:
+		outcome = "started"
+	case Delivered, Cancelled:
+		outcome = string(job.State)
+	case Failed:
+		if outcome = "failed"; job.Reason != "" {
+			outcome = "refused"
+		}
+	case Downloaded, Transcribed, Apologised:
+		return
+	}
+
+	s.metrics.Put("Jobs", 1, metric.Count, metric.Dimensions{"Outcome": outcome})
 }
 
 // Start begins a job: its row, what it takes of the person's quota and the way
@@ -98,6 +128,8 @@ func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
 	if err != nil {
 		return Job{}, errs.Context(err, "start job %s", job.ID)
 	}
+
+	s.count(job)
 
 	return job, nil
 }
@@ -309,6 +341,10 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 
 	if err != nil {
 		return Job{}, errs.Context(err, "move job %s to %s", job.ID, job.State)
+	}
+
+	if job.State != state {
+		s.count(job)
 	}
 
 	return job, nil
