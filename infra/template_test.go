@@ -3,6 +3,7 @@
 package infra_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/lapak-id/lapak/shared/alert"
 )
 
 // document is a template as far as these tests read it. References, such as
@@ -218,6 +222,7 @@ func TestEveryFunctionHasAlarmsAtFourFifthsOfItsTimeout(t *testing.T) {
 		const fourFifths = 800 // of a second, in milliseconds
 
 		want := nested{TemplateURL: "alarms/function.yaml", Parameters: map[string]any{
+			"Environment":             "Environment",
 			"FunctionName":            "${Prefix}-" + function.name(),
 			"AlertsTopicArn":          "AlertsTopicArn",
 			"NearTimeoutMilliseconds": fourFifths * function.Timeout,
@@ -242,6 +247,80 @@ func TestEveryQueueHasAlarms(t *testing.T) {
 		if got := alarms[id]; got.TemplateURL != template || got.Parameters["QueueName"] != "${Prefix}-"+queue.name() {
 			t.Errorf("alarms.yaml, %s: got %s for queue %v, want %s for ${Prefix}-%s",
 				id, got.TemplateURL, got.Parameters["QueueName"], template, queue.name())
+		}
+	}
+}
+
+// Alarms reach owners in their own language: by the end of its name, package
+// alert knows what to say of each.
+func TestEveryAlarmIsToldInTheCatalogsWords(t *testing.T) {
+	t.Parallel()
+
+	files, err := filepath.Glob("alarms/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, file := range append(files, "alarms.yaml") {
+		for id, alarm := range properties[struct {
+			AlarmName string `yaml:"AlarmName"`
+		}](t, read(t, file), "AWS::CloudWatch::Alarm") {
+			note := fmt.Sprintf(`{"AlarmName":%q,"NewStateValue":"ALARM"}`, alarm.AlarmName)
+
+			told, err := alert.Parse([]byte(note), time.Now())
+			if err != nil || told.Keys.Title == "" || told.Keys.Detail == "" {
+				t.Errorf("%s, %s: package alert has no words for %q (%v)", file, id, alarm.AlarmName, err)
+			}
+		}
+	}
+}
+
+// A widget of a metric that nothing emits stays empty, and nobody wonders.
+func TestTheDashboardShowsWhatIsEmitted(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile("dashboard.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	boards := properties[struct {
+		Body string `yaml:"DashboardBody"`
+	}](t, read(t, "dashboard.yaml"), "AWS::CloudWatch::Dashboard")
+
+	var body struct {
+		Widgets []json.RawMessage `json:"widgets"`
+	}
+	if err := json.Unmarshal([]byte(boards["Figures"].Body), &body); err != nil || len(body.Widgets) == 0 {
+		t.Fatalf("the dashboard has no widgets: %v", err)
+	}
+
+	emitted := map[string]bool{}
+
+	err = filepath.WalkDir("../shared", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+
+		source, err := os.ReadFile(path)
+		for _, match := range regexp.MustCompile(`\.Put\("([A-Za-z]+)"`).FindAllSubmatch(source, -1) {
+			emitted[string(match[1])] = true
+		}
+
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	shown := regexp.MustCompile(`"Lapak/\$\{Environment\}", "([A-Za-z]+)"|MetricName=\\"([A-Za-z]+)\\"`).FindAllStringSubmatch(string(text), -1)
+	if len(shown) == 0 {
+		t.Fatal("no metric found: is the dashboard read right?")
+	}
+
+	for _, match := range shown {
+		if name := match[1] + match[2]; !emitted[name] {
+			t.Errorf("the dashboard shows %s, which nothing emits", name)
 		}
 	}
 }

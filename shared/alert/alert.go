@@ -92,7 +92,7 @@ func Parse(body []byte, now time.Time) (Alert, error) {
 
 	return Alert{
 		Key: both.AlarmName, Title: both.AlarmName, Detail: both.AlarmDescription + "\n" + both.NewStateReason,
-		At: at.UTC(), Recovered: both.NewStateValue != "ALARM",
+		At: at.UTC(), Recovered: both.NewStateValue != "ALARM", Keys: both.words(),
 	}, nil
 }
 

@@ -87,7 +87,7 @@ func Run[S any](build func(base Base, settings S) (any, error)) {
 		os.Exit(1) //nolint:revive // main of every function: Lambda must see that it did not start
 	}
 
-	lambda.Start(invoker{lambda.NewHandler(handler), newMemory(metric.New(os.Stdout, clock.System{}))})
+	lambda.Start(invoker{lambda.NewHandler(handler), newMemory(metric.In(os.Getenv("LAPAK_ENV"), os.Stdout, clock.System{}))})
 }
 
 func start[S any](build func(base Base, settings S) (any, error)) (any, error) {
@@ -124,7 +124,7 @@ func newBase(ctx context.Context) (Base, error) {
 
 	base.AWS.HTTPClient = awshttp.Mend(base.AWS.HTTPClient)
 	base.Clock = clock.System{}
-	base.Metrics = metric.New(os.Stdout, base.Clock)
+	base.Metrics = metric.In(base.Env, os.Stdout, base.Clock)
 
 	return base, nil
 }

@@ -144,7 +144,7 @@ func TestRun(t *testing.T) {
 	}
 
 	assert.Equal(t, 2, lines, said.String())
-	assert.Contains(t, said.String(), `"Namespace":"Lapak"`)
+	assert.Contains(t, said.String(), `"Namespace":"Lapak/dev"`)
 }
 
 func TestRunWithoutSettings(t *testing.T) {

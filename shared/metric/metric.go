@@ -37,13 +37,25 @@ type Dimensions map[string]string
 
 // Emitter writes metrics. A nil Emitter writes nothing.
 type Emitter struct {
-	mu    sync.Mutex
-	to    io.Writer
-	clock clock.Clock
+	mu        sync.Mutex
+	to        io.Writer
+	clock     clock.Clock
+	namespace string
 }
 
 // New makes an emitter; in Lambda the writer is the standard output.
-func New(to io.Writer, now clock.Clock) *Emitter { return &Emitter{to: to, clock: now} }
+func New(to io.Writer, now clock.Clock) *Emitter {
+	return &Emitter{to: to, clock: now, namespace: Namespace}
+}
+
+// In gives the emitter of one environment of an account, whose metrics are in
+// a namespace of their own below Namespace.
+func In(environment string, to io.Writer, now clock.Clock) *Emitter {
+	emitter := New(to, now)
+	emitter.namespace += "/" + environment
+
+	return emitter
+}
 
 type definition struct {
 	Name string `json:"Name"`
@@ -76,7 +88,7 @@ func (e *Emitter) Put(name string, value float64, unit Unit, dimensions Dimensio
 		"_aws": metadata{
 			Timestamp: e.clock.Now().UnixMilli(),
 			CloudWatchMetrics: []directive{{
-				Namespace:  Namespace,
+				Namespace:  e.namespace,
 				Dimensions: [][]string{names},
 				Metrics:    []definition{{Name: name, Unit: unit}},
 			}},
