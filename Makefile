@@ -19,6 +19,8 @@ SOAK_MINUTES ?= 30
 # Flags for `make run` and `make smoke`, such as RUN="-telegram-port 9000".
 RUN ?=
 SMOKE ?=
+# Flags for `make bench`, such as BENCH="-starts=false -download 200 -downloads 1" for a quick look at download alone.
+BENCH ?=
 
 GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.tools
@@ -108,8 +110,8 @@ fuzz: ## Fuzz every parser for a while (FUZZ_SECONDS=20 each)
 	done
 
 .PHONY: bench
-bench: ## Cold start and warm time of webhook, memory of download
-	$(GO) run ./tests/bench
+bench: ## Cold start and warm time of webhook; memory and throughput of download (BENCH="-download 200")
+	$(GO) run ./tests/bench $(BENCH)
 
 .PHONY: soak
 soak: ## Voice messages without end, for leaks and drift (SOAK_MINUTES=30)

@@ -5,18 +5,23 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
+	"strings"
 	"sync/atomic"
 )
 
-// cloud answers the two AWS calls that a webhook makes, at once, so that what
-// is measured is the function.
+// cloud answers the AWS calls of a function at once, so that what is measured
+// is the function. Files go to a storage.
 type cloud struct {
 	*httptest.Server
 
-	secret   string
+	secret   string            // of every name
+	secrets  map[string]string // but these
+	rows     rows
 	messages atomic.Int64
 }
 
@@ -37,7 +42,8 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
-	_, _ = w.Write(answer) // a caller that is gone fails by itself
+	w.Header().Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(answer)), 10)) // DynamoDB's clients look at it
+	_, _ = w.Write(answer)                                                                    // a caller that is gone fails by itself
 }
 
 func (c *cloud) answer(r *http.Request) ([]byte, error) {
@@ -61,12 +67,28 @@ func (c *cloud) answer(r *http.Request) ([]byte, error) {
 
 	var result any
 
+	if action, ok := strings.CutPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810."); ok {
+		result, err = c.rows.answer(action, body)
+		if err != nil {
+			return nil, err
+		}
+
+		return encode(result)
+	}
+
 	switch target := r.Header.Get("X-Amz-Target"); target {
 	case "AmazonSSM.GetParameter":
-		value := fmt.Sprintf(`{"current":%q,"previous":""}`, c.secret)
+		held, own := c.secrets[call.Name]
+		if !own {
+			held = c.secret
+		}
+
+		value := fmt.Sprintf(`{"current":%q,"previous":""}`, held)
 		result = map[string]any{"Parameter": map[string]any{
 			"Name": call.Name, "Type": "SecureString", "Value": value, "Version": 1,
 		}}
+	case "AmazonSQS.ChangeMessageVisibility":
+		result = map[string]any{}
 	case "AmazonSQS.SendMessage":
 		result = c.take("0", call.MessageBody)
 	case "AmazonSQS.SendMessageBatch":
@@ -80,6 +102,10 @@ func (c *cloud) answer(r *http.Request) ([]byte, error) {
 		return nil, fmt.Errorf("no answer is known for %s", target)
 	}
 
+	return encode(result)
+}
+
+func encode(result any) ([]byte, error) {
 	answer, err := json.Marshal(result)
 	if err != nil {
 		return nil, fmt.Errorf("write the answer: %w", err)

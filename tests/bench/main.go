@@ -2,8 +2,8 @@
 //
 //   - webhook against a bare Go function with the same SDK client, both under a
 //     Lambda Runtime API that is made here: cold and warm;
-//   - the memory of download at the largest file that Telegram hands out, on
-//     the local cloud.
+//   - download of 2 GB from a Telegram that speaks MTProto into an S3 that
+//     keeps nothing, against a bare copy: memory and throughput.
 //
 // The figures are this machine's; trust the ratios.
 package main
@@ -36,14 +36,16 @@ func bench(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	runs := flags.Int("n", 20, "cold starts of each function")
 	invocations := flags.Int("warm", 100, "warm invocations after each cold start")
-	download := flags.Bool("download", true, "measure the memory of download too, on the local cloud")
+	download := flags.Int("download", 2000, "megabytes of the file that download fetches; 0: none")
+	downloads := flags.Int("downloads", 3, "how often it fetches it")
+	starts := flags.Bool("starts", true, "measure cold and warm starts")
 
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read the flags: %w", err)
 	}
 
-	if *runs < 1 || *invocations < 1 {
-		return errors.New("-n and -warm must be at least 1")
+	if *runs < 1 || *invocations < 1 || *downloads < 1 || *download < 0 || *download > 4000 {
+		return errors.New("-n, -warm and -downloads must be at least 1, -download 0 to 4000")
 	}
 
 	folder, err := os.MkdirTemp("", "lapak-bench-")
@@ -53,15 +55,17 @@ func bench(ctx context.Context, args []string) (err error) {
 
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	if err := compareStarts(ctx, folder, *runs, *invocations); err != nil {
-		return err
+	if *starts {
+		if err := compareStarts(ctx, folder, *runs, *invocations); err != nil {
+			return err
+		}
 	}
 
-	if !*download {
+	if *download == 0 {
 		return nil
 	}
 
-	return measureDownload(ctx)
+	return measureDownloads(ctx, folder, int64(*download)*1_000_000, *downloads)
 }
 
 // build builds a function as it is built for AWS, but for this machine.

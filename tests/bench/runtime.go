@@ -14,13 +14,14 @@ import (
 	"time"
 )
 
-// invocationWithin is the deadline of one invocation, and how long a function
-// may take to ask for it.
+// invocationWithin is the deadline of one invocation, unless a function is
+// given another, and how long a function may take to ask for it.
 const invocationWithin = 10 * time.Second
 
 // function is a running Lambda function and the Runtime API that it polls.
 type function struct {
 	started time.Time
+	within  time.Duration // the deadline of an invocation
 
 	api     *http.Server
 	process *exec.Cmd
@@ -47,6 +48,7 @@ func startFunction(ctx context.Context, binary string, environment []string) (*f
 	}
 
 	f := &function{
+		within:  invocationWithin,
 		exited:  make(chan struct{}),
 		polled:  make(chan time.Time, 1),
 		events:  make(chan []byte),
@@ -122,21 +124,31 @@ func (f *function) ready(ctx context.Context) (time.Time, error) {
 // invoke hands the function an event and waits for its answer, which must be
 // an HTTP status of 200. The function must be ready.
 func (f *function) invoke(ctx context.Context, event []byte) (time.Time, error) {
+	got, err := f.call(ctx, event)
+	if err != nil {
+		return time.Time{}, err
+	}
+
+	return got.at, got.check()
+}
+
+// call hands the function an event and waits for its answer, whatever it says.
+func (f *function) call(ctx context.Context, event []byte) (answer, error) {
 	select {
 	case f.events <- event:
 	case <-ctx.Done():
-		return time.Time{}, fmt.Errorf("hand out an invocation: %w", ctx.Err())
+		return answer{}, fmt.Errorf("hand out an invocation: %w", ctx.Err())
 	}
 
 	select {
 	case got := <-f.answers:
-		return got.at, got.check()
+		return got, nil
 	case <-f.exited:
-		return time.Time{}, fmt.Errorf("the function ended within an invocation: %w", f.exit)
-	case <-time.After(invocationWithin):
-		return time.Time{}, fmt.Errorf("the function did not answer within %s", invocationWithin)
+		return answer{}, fmt.Errorf("the function ended within an invocation: %w", f.exit)
+	case <-time.After(f.within):
+		return answer{}, fmt.Errorf("the function did not answer within %s", f.within)
 	case <-ctx.Done():
-		return time.Time{}, fmt.Errorf("wait for the answer: %w", ctx.Err())
+		return answer{}, fmt.Errorf("wait for the answer: %w", ctx.Err())
 	}
 }
 
@@ -164,7 +176,7 @@ func (f *function) next(w http.ResponseWriter, r *http.Request) {
 	case event := <-f.events:
 		f.count++
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", fmt.Sprintf("00000000-0000-0000-0000-%012d", f.count))
-		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(invocationWithin).UnixMilli(), 10))
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(f.within).UnixMilli(), 10))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:ap-southeast-3:000000000000:function:bench")
 		w.Header().Set("Lambda-Runtime-Trace-Id", "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0")
 		_, _ = w.Write(event) // a function that is gone is noticed by its exit
