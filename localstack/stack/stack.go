@@ -294,6 +294,7 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		"TelegramApiUrl": s.Telegram,
 		"SpeechUrl":      s.Speech + "/openai/v1",
 		"DeepgramUrl":    s.Speech + "/v1",
+		"SpeechOrder":    "groq/whisper-large-v3-turbo,groq/whisper-large-v3,deepgram/nova-3",
 		// The recogniser is a few times faster than speech, providers are hundreds of times.
 		"SpeechPartMinutes": "10",
 		"TelegramApiId":     apiID,

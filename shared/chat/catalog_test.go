@@ -443,7 +443,7 @@ func TestHeardLanguagesHaveNames(t *testing.T) {
 
 	for heard, want := range map[string]string{
 		"id": "Indonesia", "english": "Inggris", "ms": "Melayu", "jw": "Jawa", "sundanese": "Sunda", "Arabic": "Arab",
-		"zh": "Mandarin", "ja": "Jepang", "korean": "Korea", "swahili": "Swahili",
+		"zh": "Mandarin", "ja": "Jepang", "korean": "Korea", "swahili": "Swahili", "fr": "French", "xx": "Xx",
 	} {
 		result := catalog.Result(aJob(), transcript.Transcript{Text: "x", Language: heard})
 		require.Contains(t, result.HTML, " · "+want+" · 1 kata")

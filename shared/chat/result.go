@@ -8,6 +8,7 @@ import (
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -201,6 +202,7 @@ func spoken(words Words, heard string) string {
 	case "ko", "korean":
 		return words.plain("language.korean", nil)
 	default:
+		heard = speech.LanguageName(heard)
 		first, size := utf8.DecodeRuneInString(heard)
 
 		return string(unicode.ToUpper(first)) + heard[size:]

@@ -57,3 +57,14 @@ func Language(name string) string {
 		return name
 	}
 }
+
+// LanguageName gives the English name of a code in lower case, and what it was
+// given where it knows none.
+func LanguageName(code string) string {
+	before, _, found := strings.Cut(whisperLanguages, "="+code+" ")
+	if !found || code == "" {
+		return code
+	}
+
+	return strings.ReplaceAll(before[strings.LastIndexByte(before, ' ')+1:], "_", " ")
+}

@@ -121,4 +121,12 @@ func TestLanguage(t *testing.T) {
 
 	assert.Len(t, WhisperLanguages(), 100)
 	assert.Contains(t, WhisperLanguages(), "jv")
+
+	for _, code := range WhisperLanguages() {
+		assert.Equal(t, code, Language(LanguageName(code)))
+	}
+
+	for code, want := range map[string]string{"fr": "french", "ht": "haitian creole", "": "", "xx": "xx", "french": "french", "=": "="} {
+		assert.Equal(t, want, LanguageName(code), code)
+	}
 }
