@@ -300,7 +300,8 @@ func TestRetryAfter(t *testing.T) {
 
 	for header, want := range map[string]time.Duration{
 		"": 0, "7": 7 * time.Second, "0": 0, "1.5": 1500 * time.Millisecond, "3600": time.Hour,
-		"3601": 0, "-1": 0, "NaN": 0, "Inf": 0, "-Inf": 0, "1e300": 0, "soon": 0, "Sat, 21 Nov 2020 12:00:00 GMT": 0,
+		"3601": time.Hour, "-1": 0, "NaN": 0, "Inf": time.Hour, "-Inf": 0, "1e300": time.Hour, "soon": 0,
+		"Sat, 21 Nov 2020 12:00:00 GMT": 0,
 	} {
 		client := provider(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", header)

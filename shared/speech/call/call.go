@@ -20,6 +20,8 @@ import (
 const (
 	// maxAnswer bounds an answer: a day of speech with word times is under 32 MB.
 	maxAnswer = 64 << 20
+	// longestPause bounds how long a provider can have itself left alone.
+	longestPause = time.Hour
 	// maxComplaint is how much of a refusal is kept for the log.
 	maxComplaint = 1 << 10
 )
@@ -90,9 +92,9 @@ func retryAfter(header http.Header) time.Duration {
 		seconds, err = time.Until(date).Seconds(), nil
 	}
 
-	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > time.Hour.Seconds() {
+	if err != nil || math.IsNaN(seconds) || seconds < 0 {
 		return 0
 	}
 
-	return time.Duration(seconds * float64(time.Second))
+	return time.Duration(min(seconds, longestPause.Seconds()) * float64(time.Second))
 }
