@@ -140,9 +140,9 @@ tidy: $(TOOLS)/bin/golangci-lint ## Format the code and tidy go.mod
 
 .PHONY: validate
 validate: $(TOOLS)/sam/made-from ## Check the templates: cfn-lint, sam validate, checkov
-	$(TOOLS)/sam/bin/cfn-lint --regions ap-southeast-3 --template template.yaml infra/alarms.yaml infra/alarms/*.yaml
+	$(TOOLS)/sam/bin/cfn-lint --regions ap-southeast-3 --template template.yaml infra/alarms.yaml infra/alarms/*.yaml infra/dashboard.yaml
 	AWS_DEFAULT_REGION=ap-southeast-3 SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam validate --lint
-	LOG_LEVEL=ERROR $(TOOLS)/sam/bin/checkov --file template.yaml infra/alarms.yaml infra/alarms/*.yaml --config-file infra/checkov.yaml --skip-download --compact --quiet
+	LOG_LEVEL=ERROR $(TOOLS)/sam/bin/checkov --file template.yaml infra/alarms.yaml infra/alarms/*.yaml infra/dashboard.yaml --config-file infra/checkov.yaml --skip-download --compact --quiet
 
 $(TOOLS)/bin/golangci-lint:
 	GOBIN=$(TOOLS)/bin CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

@@ -386,7 +386,8 @@ func TestAlarmsAreToldInTheCatalogsWords(t *testing.T) {
 	t.Parallel()
 
 	told, err := alert.Parse([]byte(`{"AlarmName":"lapak-prod-transcriptions-depth","AlarmDescription":"Messages pile up.",
-		"NewStateValue":"ALARM","NewStateReason":"Threshold Crossed: 1 datapoint [51.4 (21/11/26 07:00:00)] was greater than the threshold (50.0)."}`),
+		"NewStateValue":"ALARM",
+		"NewStateReason":"Threshold Crossed: 1 datapoint [51.4 (21/11/26 07:00:00)] was greater than the threshold (50.0)."}`),
 		time.Now())
 	require.NoError(t, err)
 	assert.Equal(t, alert.Keys{
@@ -398,7 +399,7 @@ func TestAlarmsAreToldInTheCatalogsWords(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, errs.Args{"Name": "lapak-prod-bot", "Value": "?", "Limit": "?"}, told.Keys.Args)
 
-	told, err = alert.Parse([]byte(`{"AlarmName":"an alarm of the owner's own","AlarmDescription":"words","NewStateValue":"ALARM"}`), time.Now())
+	told, err = alert.Parse([]byte(`{"AlarmName":"the owner's own","AlarmDescription":"words","NewStateValue":"ALARM"}`), time.Now())
 	require.NoError(t, err)
 	assert.Empty(t, told.Keys)
 	assert.Contains(t, told.Detail, "words")

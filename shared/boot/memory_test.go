@@ -1,4 +1,4 @@
-package boot
+package boot //nolint:testpackage // what Run does around a handler has no other door
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 	"github.com/lapak-id/lapak/shared/metric"
 )
 
-func TestMemoryIsToldInPercentOfTheLimit(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestMemoryIsToldInPercentOfTheLimit(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512")
 	t.Setenv("AWS_LAMBDA_FUNCTION_NAME", "lapak-download")
 
@@ -30,8 +30,8 @@ func TestMemoryIsToldInPercentOfTheLimit(t *testing.T) { //nolint:paralleltest /
 	memory.put()
 
 	var line struct {
-		MemoryUsedPercent float64
-		FunctionName      string
+		MemoryUsedPercent float64 `json:"MemoryUsedPercent"`
+		FunctionName      string  `json:"FunctionName"`
 	}
 	require.NoError(t, json.Unmarshal(written.Bytes(), &line))
 	assert.Equal(t, "lapak-download", line.FunctionName)
@@ -63,7 +63,7 @@ func TestMemoryOfThisProcessAndItsPrograms(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestMemoryIsNotToldOutsideOfLambda(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestMemoryIsNotToldOutsideOfLambda(t *testing.T) {
 	t.Setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
 
 	var written bytes.Buffer

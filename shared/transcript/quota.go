@@ -117,24 +117,27 @@ func wholeSeconds(length time.Duration) time.Duration {
 	return (length + time.Second - 1).Truncate(time.Second)
 }
 
-// settle sets what a job that has moved costs its person: nothing where nothing
-// came of it or no provider had to hear it, else how long it really is.
-func (j *Job) settle() {
-	if j.Charge.Day == "" {
-		return
+// settled gives what a job that has moved costs its person: nothing where
+// nothing came of it or no provider had to hear it, else how long it really is.
+func (j Job) settled() Charge {
+	cost := j.Charge
+	if cost.Day == "" {
+		return cost
 	}
 
 	switch j.State {
 	case Failed, Cancelled:
-		j.Charge.Audio = 0
+		cost.Audio = 0
 	case Transcribed:
-		j.Charge.Audio = 0
+		cost.Audio = 0
 
 		if j.Result != nil && !j.Result.Cached {
-			j.Charge.Audio = wholeSeconds(j.Result.Duration)
+			cost.Audio = wholeSeconds(j.Result.Duration)
 		}
 	case Waiting, Downloaded, Delivered, Apologised:
 	}
+
+	return cost
 }
 
 // settlement gives the operations that bring the quota from one charge of a

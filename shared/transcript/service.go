@@ -313,7 +313,7 @@ func (s *Service) tryTransition(ctx context.Context, of ticket, change func(*Job
 	moved := job.State != state || job.Round != round
 	if moved {
 		job.Lease, job.Parked, job.Wakes, job.Tries = time.Time{}, time.Time{}, 0, 0
-		job.settle()
+		job.Charge = job.settled()
 	}
 
 	changed, err := row(job, version)
