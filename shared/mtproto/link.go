@@ -52,15 +52,22 @@ func (f *Files) dial(ctx context.Context, as identity, leased *lease, dc int) (*
 	ctx, cancel := context.WithTimeout(ctx, stalledAfter)
 	defer cancel()
 
-	storage := newStorage(leased.current())
+	storage := newStorage(ctx, leased.current())
 	client := telegram.NewClient(f.config.APIID, as.hash.Reveal(), telegram.Options{
-		PublicKeys: f.keys, DCList: f.list, DC: firstDC, NoUpdates: true, SessionStorage: storage,
-		Resolver: dcs.Plain(dcs.PlainOptions{Dial: dial}),
+		PublicKeys:     f.keys,
+		DCList:         f.list,
+		DC:             firstDC,
+		NoUpdates:      true,
+		SessionStorage: storage,
+		Resolver:       dcs.Plain(dcs.PlainOptions{Dial: dial}),
 		ReconnectionBackoff: func() backoff.BackOff {
 			return backoff.WithMaxRetries(backoff.NewConstantBackOff(redialAfter), restarts)
 		},
-		RetryInterval: resendAfter, MaxRetries: int(stalledAfter / resendAfter), DialTimeout: connectTimeout, ExchangeTimeout: connectTimeout,
-		Device: telegram.DeviceConfig{DeviceModel: "Lapak", SystemVersion: "Linux", AppVersion: "1"},
+		RetryInterval:   resendAfter,
+		MaxRetries:      int(stalledAfter / resendAfter),
+		DialTimeout:     connectTimeout,
+		ExchangeTimeout: connectTimeout,
+		Device:          telegram.DeviceConfig{DeviceModel: "Lapak", SystemVersion: "Linux", AppVersion: "1"},
 	})
 
 	made := run(ctx, client)
@@ -262,7 +269,7 @@ type storage struct {
 	stored chan struct{} // closed and replaced with each session stored
 }
 
-func newStorage(known *session) *storage {
+func newStorage(ctx context.Context, known *session) *storage {
 	made := &storage{stored: make(chan struct{})}
 	if known == nil {
 		return made
@@ -271,7 +278,7 @@ func newStorage(known *session) *storage {
 	loader := gotdsession.Loader{Storage: &made.StorageMemory}
 	data := gotdsession.Data{DC: known.DC, AuthKey: known.Key, AuthKeyID: known.KeyID, Salt: known.Salt}
 
-	if err := loader.Save(context.Background(), &data); err != nil {
+	if err := loader.Save(ctx, &data); err != nil {
 		return &storage{stored: made.stored} // memory does not fail; without a session the bot logs in
 	}
 
