@@ -449,7 +449,7 @@ func TestAnyStretch(t *testing.T) {
 	t.Parallel()
 
 	w := start(t)
-	content := made(3<<20 + 12345)
+	content := made(1<<20 + 12345)
 	of := w.sent(content)
 
 	rapid.Check(t, func(r *rapid.T) {
