@@ -21,13 +21,13 @@ type above struct{ small, large transcript.Files }
 // the Bot API is asked first.
 func (a above) Open(ctx context.Context, of transcript.FileRef, offset int64) (io.ReadCloser, int64, error) {
 	if of.Size > telegram.MaxDownloadBytes {
-		return a.large.Open(ctx, of, offset) //nolint:wrapcheck // it only chooses
+		return a.large.Open(ctx, of, offset)
 	}
 
 	opened, size, err := a.small.Open(ctx, of, offset)
 	if errors.Is(err, telegram.ErrTooBig) {
-		return a.large.Open(ctx, of, offset) //nolint:wrapcheck // it only chooses
+		return a.large.Open(ctx, of, offset)
 	}
 
-	return opened, size, err //nolint:wrapcheck // it only chooses
+	return opened, size, err
 }

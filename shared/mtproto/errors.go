@@ -19,7 +19,7 @@ const patience = 30 * time.Second
 // https://core.telegram.org/api/file_reference.
 var (
 	errReference  = errors.New("the reference of the file has expired")
-	errSession    = errors.New("Telegram does not know the session any more")
+	errSession    = errors.New("the session is not known to Telegram any more")
 	errConnection = errors.New("the connection has ended")
 )
 
@@ -48,7 +48,8 @@ func explain(err error, format string, args ...any) error {
 	case said.IsOneOf("FILE_REFERENCE_EXPIRED", "FILE_REFERENCE_INVALID", "FILE_REFERENCE_EMPTY"):
 		return errs.Wrap(errors.Join(errReference, said), errs.Unavailable, format, args...)
 	case said.IsOneOf("ACCESS_TOKEN_INVALID", "ACCESS_TOKEN_EXPIRED"):
-		return errs.Wrap(said, errs.Internal, format+" (this bot token is unknown to Telegram: set the right one by infra/ctl store add)", args...)
+		return errs.Wrap(said, errs.Internal, format+
+			" (this bot token is unknown to Telegram: set the right one by infra/ctl store add)", args...)
 	case said.IsOneOf("API_ID_INVALID", "API_ID_PUBLISHED_FLOOD"):
 		return errs.Wrap(said, errs.Internal, format+
 			" (Telegram refuses the application: check TelegramApiId and infra/ctl provider set telegram-app)", args...)

@@ -28,6 +28,8 @@ const (
 	restarts = 2
 	// resendAfter is when a request that was not answered is sent again.
 	resendAfter = 5 * time.Second
+	// leaveWithin is how long calls may take to be taken back.
+	leaveWithin = time.Second
 	// stalledAfter is how long a call may go without an answer.
 	stalledAfter = 30 * time.Second
 )
@@ -40,6 +42,11 @@ type link struct {
 	main  *tg.Client
 	files *tg.Client
 	pool  telegram.CloseInvoker
+
+	calls context.Context //nolint:containedctx // of all calls for chunks: ends before the link does
+	leave context.CancelFunc
+	busy  sync.RWMutex // held by each call
+
 	end   context.CancelFunc
 	ready chan struct{} // closed when it is connected; calls before that may wait for ever
 	ended chan struct{} // closed when nothing of it runs any more
@@ -52,15 +59,22 @@ func (f *Files) dial(ctx context.Context, as identity, leased *lease, dc int) (*
 	ctx, cancel := context.WithTimeout(ctx, stalledAfter)
 	defer cancel()
 
-	storage := newStorage(leased.current())
+	storage := newStorage(ctx, leased.current())
 	client := telegram.NewClient(f.config.APIID, as.hash.Reveal(), telegram.Options{
-		PublicKeys: f.keys, DCList: f.list, DC: firstDC, NoUpdates: true, SessionStorage: storage,
-		Resolver: dcs.Plain(dcs.PlainOptions{Dial: dial}),
+		PublicKeys:     f.keys,
+		DCList:         f.list,
+		DC:             firstDC,
+		NoUpdates:      true,
+		SessionStorage: storage,
+		Resolver:       dcs.Plain(dcs.PlainOptions{Dial: dial}),
 		ReconnectionBackoff: func() backoff.BackOff {
 			return backoff.WithMaxRetries(backoff.NewConstantBackOff(redialAfter), restarts)
 		},
-		RetryInterval: resendAfter, MaxRetries: int(stalledAfter / resendAfter), DialTimeout: connectTimeout, ExchangeTimeout: connectTimeout,
-		Device: telegram.DeviceConfig{DeviceModel: "Lapak", SystemVersion: "Linux", AppVersion: "1"},
+		RetryInterval:   resendAfter,
+		MaxRetries:      int(stalledAfter / resendAfter),
+		DialTimeout:     connectTimeout,
+		ExchangeTimeout: connectTimeout,
+		Device:          telegram.DeviceConfig{DeviceModel: "Lapak", SystemVersion: "Linux", AppVersion: "1"},
 	})
 
 	made := run(ctx, client)
@@ -100,6 +114,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 func run(ctx context.Context, client *telegram.Client) *link {
 	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
 	made := &link{main: client.API(), end: end, ready: make(chan struct{}), ended: make(chan struct{})}
+	made.calls, made.leave = context.WithCancel(ctx)
 
 	go func() {
 		defer close(made.ended)
@@ -224,12 +239,19 @@ func (l *link) failure() error {
 // chunk fetches a part of a file. An answer that takes longer than
 // stalledAfter ends the link.
 func (l *link) chunk(of location, offset int64) ([]byte, error) {
+	l.busy.RLock()
+	defer l.busy.RUnlock()
+
+	if l.calls.Err() != nil {
+		return nil, explain(l.calls.Err(), "fetch a file at byte %d", offset)
+	}
+
 	watchdog := time.AfterFunc(stalledAfter, l.end)
 	defer watchdog.Stop()
 
 	file := of.file
 
-	answer, err := l.files.UploadGetFile(context.Background(), &tg.UploadGetFileRequest{
+	answer, err := l.files.UploadGetFile(l.calls, &tg.UploadGetFileRequest{
 		Location: &file, Offset: offset, Limit: chunkBytes,
 	})
 
@@ -243,9 +265,31 @@ func (l *link) chunk(of location, offset int64) ([]byte, error) {
 	}
 }
 
-// close ends the link and waits until nothing of it runs any more.
+// close ends the link and waits until nothing of it runs any more. Calls are
+// ended first: gotd does not bear one that begins while its connection ends.
 func (l *link) close() {
+	l.leave()
+
+	idle := make(chan struct{})
+
+	go func() {
+		defer close(idle)
+
+		l.busy.Lock()
+		defer l.busy.Unlock() //nolint:gocritic // it only waits for the calls
+	}()
+
+	// A server that answers lets calls go at once; another is not waited for.
+	patience := time.NewTimer(leaveWithin)
+	defer patience.Stop()
+
+	select {
+	case <-idle:
+	case <-patience.C:
+	}
+
 	l.end()
+	<-idle
 
 	if l.pool != nil {
 		_ = l.pool.Close() // it ends with the client; there is nothing to lose
@@ -262,7 +306,7 @@ type storage struct {
 	stored chan struct{} // closed and replaced with each session stored
 }
 
-func newStorage(known *session) *storage {
+func newStorage(ctx context.Context, known *session) *storage {
 	made := &storage{stored: make(chan struct{})}
 	if known == nil {
 		return made
@@ -271,7 +315,7 @@ func newStorage(known *session) *storage {
 	loader := gotdsession.Loader{Storage: &made.StorageMemory}
 	data := gotdsession.Data{DC: known.DC, AuthKey: known.Key, AuthKeyID: known.KeyID, Salt: known.Salt}
 
-	if err := loader.Save(context.Background(), &data); err != nil {
+	if err := loader.Save(ctx, &data); err != nil {
 		return &storage{stored: made.stored} // memory does not fail; without a session the bot logs in
 	}
 

@@ -8,6 +8,7 @@ package mtproto
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/gotd/td/telegram"
@@ -45,7 +46,8 @@ type Files struct {
 // encrypted. Invalid where config cannot be right.
 func NewFiles(config Config, vault secret.Vault, scratch table.Table, now clock.Clock) (*Files, error) {
 	if config.APIID <= 0 {
-		return nil, errs.New(errs.Invalid, "api_id %d is none: take the one of the application at https://my.telegram.org/apps", config.APIID)
+		return nil, errs.New(errs.Invalid, "api_id %d is none: take that of the application at https://my.telegram.org/apps",
+			config.APIID)
 	}
 
 	files := &Files{config: config, vault: vault, sessions: sessions{scratch: scratch, clock: now}, list: dcs.Prod()}
@@ -97,9 +99,7 @@ func (f *Files) Open(ctx context.Context, of transcript.FileRef, offset int64) (
 
 	opened := newStream(ctx, f, as, leased, of, from, offset)
 	if err := opened.start(ctx); err != nil {
-		opened.Close() // the reason is told already
-
-		return nil, 0, err
+		return nil, 0, errors.Join(err, opened.Close()) //nolint:contextcheck // a stream has the context that it was opened with
 	}
 
 	if of.Size <= 0 {

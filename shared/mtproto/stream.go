@@ -53,6 +53,7 @@ type stream struct {
 
 	queue   chan chan chunk // in the order of the file
 	current []byte          // what was fetched and not read yet
+	last    bool            // nothing comes behind current
 	err     error           // how it ended
 
 	// gate is held by who looks at or changes what is below; a channel, so that
@@ -99,7 +100,13 @@ func (s *stream) start(ctx context.Context) error {
 
 	s.work.Go(s.fetch)
 
-	return s.advance(ctx)
+	if err := s.advance(ctx); !errors.Is(err, io.EOF) {
+		return err
+	}
+
+	s.err = io.EOF // nothing lies behind the offset
+
+	return nil
 }
 
 // fetch asks for chunk after chunk, as many at once as the queue has room for.
@@ -375,6 +382,10 @@ func (s *stream) Read(into []byte) (int, error) {
 
 // advance waits for the next chunk; io.EOF behind the last one.
 func (s *stream) advance(ctx context.Context) error {
+	if s.last {
+		return io.EOF
+	}
+
 	var next chunk
 
 	select {
@@ -399,9 +410,7 @@ func (s *stream) advance(ctx context.Context) error {
 	s.current = next.data
 
 	// Where the size is not known, a short chunk is the last one.
-	if len(next.data) < chunkBytes && s.of.Size <= 0 {
-		s.err = io.EOF
-	}
+	s.last = s.of.Size <= 0 && len(next.data) < chunkBytes
 
 	// What lies before the offset is read past.
 	if skip := s.begin % chunkBytes; skip > 0 {

@@ -34,15 +34,25 @@ type method struct {
 
 // answered makes a method of its handler.
 func answered[Request bin.Decoder](
-	name string, make func() Request, public bool, answer func(s *Server, c call, request Request) (bin.Encoder, error),
+	name string, empty func() Request, public bool, answer func(s *Server, c call, request Request) (bin.Encoder, error),
 ) method {
 	return method{
 		name: name, public: public,
-		decode: func() bin.Decoder { return make() },
+		decode: func() bin.Decoder { return empty() },
 		answer: func(s *Server, c call, request bin.Decoder) (bin.Encoder, error) {
-			return answer(s, c, request.(Request)) //nolint:forcetypeassert // decode made it
+			decoded, ok := request.(Request)
+			if !ok { // decode made it
+				return nil, refuse(http.StatusInternalServerError, "REQUEST_OF_ANOTHER_KIND")
+			}
+
+			return answer(s, c, decoded)
 		},
 	}
+}
+
+// refuse is an error that the client is sent.
+func refuse(code int, text string) error {
+	return tgerr.New(code, text) //nolint:wrapcheck // it goes to the client as it is
 }
 
 // methods are what a data centre answers. Calls are answered beside the
@@ -50,7 +60,7 @@ func answered[Request bin.Decoder](
 func (s *Server) methods(ctx context.Context) *tgtest.Dispatcher {
 	dispatcher := tgtest.NewDispatcher()
 	dispatcher.Fallback(tgtest.HandlerFunc(func(*tgtest.Server, *tgtest.Request) error {
-		return tgerr.New(http.StatusBadRequest, "INPUT_METHOD_INVALID")
+		return refuse(http.StatusBadRequest, "INPUT_METHOD_INVALID")
 	}))
 
 	for id, one := range map[uint32]method{
@@ -74,7 +84,7 @@ func (s *Server) methods(ctx context.Context) *tgtest.Dispatcher {
 		dispatcher.HandleFunc(id, func(server *tgtest.Server, req *tgtest.Request) error {
 			request := one.decode()
 			if err := request.Decode(req.Buf); err != nil {
-				return tgerr.New(http.StatusBadRequest, "INPUT_REQUEST_INVALID")
+				return refuse(http.StatusBadRequest, "INPUT_REQUEST_INVALID")
 			}
 
 			s.calls.Go(func() { s.handle(ctx, server, req, one, request) })
@@ -141,7 +151,7 @@ func (s *Server) result(c call, one method, request bin.Decoder) (bin.Encoder, e
 	case fault.Refusal != nil:
 		return nil, fault.Refusal
 	case c.bot == 0 && !one.public:
-		return nil, tgerr.New(http.StatusUnauthorized, "AUTH_KEY_UNREGISTERED")
+		return nil, refuse(http.StatusUnauthorized, "AUTH_KEY_UNREGISTERED")
 	}
 
 	result, err := one.answer(s, c, request)
@@ -151,7 +161,7 @@ func (s *Server) result(c call, one method, request bin.Decoder) (bin.Encoder, e
 	case ok && fault.Short:
 		file.Bytes = file.Bytes[:len(file.Bytes)/2]
 	case ok && fault.Strange:
-		return &tg.UploadFileCDNRedirect{DCID: c.key.dc, FileToken: []byte("token"), EncryptionKey: []byte("key"), EncryptionIv: []byte("iv")}, nil
+		return &tg.UploadFileCDNRedirect{DCID: c.key.dc, FileToken: []byte("token"), EncryptionKey: []byte("key")}, nil
 	}
 
 	return result, err
@@ -165,12 +175,12 @@ func (s *Server) getConfig(c call, _ *tg.HelpGetConfigRequest) (bin.Encoder, err
 
 func (s *Server) login(c call, r *tg.AuthImportBotAuthorizationRequest) (bin.Encoder, error) {
 	if r.APIID <= 0 || r.APIHash == "" {
-		return nil, tgerr.New(http.StatusBadRequest, "API_ID_INVALID")
+		return nil, refuse(http.StatusBadRequest, "API_ID_INVALID")
 	}
 
 	bot, ok := s.world.Bot(r.BotAuthToken)
 	if !ok {
-		return nil, tgerr.New(http.StatusBadRequest, "ACCESS_TOKEN_INVALID")
+		return nil, refuse(http.StatusBadRequest, "ACCESS_TOKEN_INVALID")
 	}
 
 	s.mu.Lock()
@@ -189,7 +199,7 @@ func (b Bot) user() *tg.User {
 
 func (s *Server) export(c call, r *tg.AuthExportAuthorizationRequest) (bin.Encoder, error) {
 	if r.DCID != Home && r.DCID != Other {
-		return nil, tgerr.New(http.StatusBadRequest, "DC_ID_INVALID")
+		return nil, refuse(http.StatusBadRequest, "DC_ID_INVALID")
 	}
 
 	ticket := rand.Text()
@@ -213,7 +223,7 @@ func (s *Server) adopt(c call, r *tg.AuthImportAuthorizationRequest) (bin.Encode
 
 	bot, ok := s.world.BotByID(id)
 	if !known || id != r.ID || !ok {
-		return nil, tgerr.New(http.StatusBadRequest, "AUTH_BYTES_INVALID")
+		return nil, refuse(http.StatusBadRequest, "AUTH_BYTES_INVALID")
 	}
 
 	return &tg.AuthAuthorization{User: bot.user()}, nil
@@ -224,7 +234,7 @@ func (s *Server) getUsers(c call, r *tg.UsersGetUsersRequest) (bin.Encoder, erro
 
 	for _, one := range r.ID {
 		if _, self := one.(*tg.InputUserSelf); !self {
-			return nil, tgerr.New(http.StatusBadRequest, "USER_ID_INVALID")
+			return nil, refuse(http.StatusBadRequest, "USER_ID_INVALID")
 		}
 
 		bot, _ := s.world.BotByID(c.bot)
@@ -243,29 +253,29 @@ func (s *Server) getFile(c call, r *tg.UploadGetFileRequest) (bin.Encoder, error
 
 	switch {
 	case !ok || at.ThumbSize != "":
-		return nil, tgerr.New(http.StatusBadRequest, "LOCATION_INVALID")
+		return nil, refuse(http.StatusBadRequest, "LOCATION_INVALID")
 	case r.Offset < 0 || r.Offset%block != 0:
-		return nil, tgerr.New(http.StatusBadRequest, "OFFSET_INVALID")
+		return nil, refuse(http.StatusBadRequest, "OFFSET_INVALID")
 	case r.Limit <= 0 || r.Limit%block != 0 || border%r.Limit != 0, r.Offset/border != (r.Offset+int64(r.Limit)-1)/border:
-		return nil, tgerr.New(http.StatusBadRequest, "LIMIT_INVALID")
+		return nil, refuse(http.StatusBadRequest, "LIMIT_INVALID")
 	}
 
 	found, ok := s.world.Document(c.bot, at.ID, at.AccessHash)
 
 	switch {
 	case !ok:
-		return nil, tgerr.New(http.StatusBadRequest, "FILE_ID_INVALID")
+		return nil, refuse(http.StatusBadRequest, "FILE_ID_INVALID")
 	case found.DC != c.key.dc:
-		return nil, tgerr.New(http.StatusSeeOther, fmt.Sprintf("FILE_MIGRATE_%d", found.DC))
+		return nil, refuse(http.StatusSeeOther, fmt.Sprintf("FILE_MIGRATE_%d", found.DC))
 	case string(found.Reference) != string(at.FileReference):
-		return nil, tgerr.New(http.StatusBadRequest, "FILE_REFERENCE_EXPIRED")
+		return nil, refuse(http.StatusBadRequest, "FILE_REFERENCE_EXPIRED")
 	}
 
 	part, err := found.part(r.Offset, r.Limit)
 	if err != nil {
 		s.log.ErrorContext(c.ctx, "a file could not be read", "error", err)
 
-		return nil, tgerr.New(http.StatusInternalServerError, "FILE_READ_FAILED")
+		return nil, refuse(http.StatusInternalServerError, "FILE_READ_FAILED")
 	}
 
 	return &tg.UploadFile{Type: &tg.StorageFilePartial{}, Bytes: part}, nil
@@ -298,7 +308,7 @@ func (s *Server) getMessages(c call, r *tg.MessagesGetMessagesRequest) (bin.Enco
 func (s *Server) getChannelMessages(c call, r *tg.ChannelsGetMessagesRequest) (bin.Encoder, error) {
 	channel, ok := r.Channel.(*tg.InputChannel)
 	if !ok {
-		return nil, tgerr.New(http.StatusBadRequest, "CHANNEL_INVALID")
+		return nil, refuse(http.StatusBadRequest, "CHANNEL_INVALID")
 	}
 
 	return &tg.MessagesChannelMessages{Messages: s.messages(c, channel.ChannelID, r.ID)}, nil

@@ -136,7 +136,7 @@ func speakMTProto(ctx context.Context, simulator *telegram.Server, addr string) 
 		return err
 	}
 
-	if err := simulator.SpeakMTProto(listener); err != nil { //nolint:contextcheck // Its life ends with Close.
+	if err := simulator.SpeakMTProto(listener); err != nil {
 		return fmt.Errorf("speak MTProto: %w", err)
 	}
 
