@@ -1,6 +1,7 @@
 package simulation_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ type watch struct {
 	read    map[*shown]int // how many texts of a message were looked at
 	cancels map[chatKey]bool
 	lost    []string // jobs whose message was lost on the way
+	left    []string // jobs that were left waiting for another one
 }
 
 func newWatch(w *world) *watch {
@@ -85,6 +87,14 @@ func (w *watch) look(t *testing.T) {
 		t.Fatalf("the messages of jobs %v were lost", w.lost)
 	}
 
+	if len(w.left) > 0 {
+		t.Fatalf("jobs %v still wait for others that have finished", w.left)
+	}
+
+	if w.world.steps%50 == 0 {
+		w.countQuotas(t)
+	}
+
 	for key, messages := range w.world.people.chats {
 		for _, message := range messages {
 			for i := w.read[message]; i < len(message.texts); i++ {
@@ -123,6 +133,12 @@ func final(text string) bool {
 func (w *watch) atRest(t *testing.T) {
 	t.Helper()
 	w.lookAtQuotas(t)
+
+	w.countQuotas(t)
+
+	if w.world.faultless {
+		w.mustBeThrifty(t)
+	}
 
 	jobs := map[jobKey]transcript.Job{}
 
@@ -170,6 +186,36 @@ func (w *watch) atRest(t *testing.T) {
 		if count != shownResults[key] {
 			t.Fatalf("chat %v shows %d results of %d", key, count, shownResults[key])
 		}
+	}
+}
+
+// countQuotas checks that the quotas of all people are what their jobs have
+// taken.
+func (w *watch) countQuotas(t *testing.T) {
+	t.Helper()
+
+	if jobs, quotas := w.world.counted(); !maps.Equal(jobs, quotas) {
+		t.Fatalf("the jobs have taken %v of the quotas, which say %v", jobs, quotas)
+	}
+}
+
+// mustBeThrifty checks what a run without faults costs: each part of each
+// content of a store is heard once, and nothing is left in the bucket but what
+// a failed or cancelled job may still need.
+func (w *watch) mustBeThrifty(t *testing.T) {
+	t.Helper()
+
+	for part, calls := range w.world.provider {
+		if calls != 1 && len(w.cancels) == 0 {
+			t.Fatalf("the provider was asked %d times for %q", calls, part)
+		}
+	}
+
+	page, err := w.world.bucket.List(t.Context(), "parts/", "", 1)
+	must(t, err)
+
+	if len(page.Objects) > 0 && len(w.cancels) == 0 {
+		t.Fatalf("part %s was left behind", page.Objects[0].Key)
 	}
 }
 

@@ -34,6 +34,9 @@ const (
 	maxDead    = 4  // deliveries before a message goes to its dead-letter queue, as in template.yaml
 )
 
+// premium is the person whose files go by the priority queue.
+const premium = int64(102)
+
 // stores are the tenants of a run: two, so that one could leak into the other.
 func stores() []string { return []string{"kopi", "musik"} }
 
@@ -56,15 +59,16 @@ type world struct {
 	relay    *outbox.Relay
 	rescuer  *transcript.Rescuer
 
-	pending  []pushed       // updates that Telegram has not got rid of
-	streamed string         // the last change that relay has dealt with
-	retried  int            // how often relay has failed at the change behind it
-	provider map[string]int // calls that the provider has answered, by store, content and part
-	steps    int            // everything that was done
-	depth    int            // how many workers are at it
-	calm     bool           // nothing fails and nothing comes in between
-	outcome  map[jobKey]expectation
-	watched  *watch
+	pending   []pushed       // updates that Telegram has not got rid of
+	streamed  string         // the last change that relay has dealt with
+	retried   int            // how often relay has failed at the change behind it
+	provider  map[string]int // calls that the provider has answered, by store, content and part
+	steps     int            // everything that was done
+	depth     int            // how many workers are at it
+	faultless bool           // nothing fails or stands still in this run, though everything meets
+	calm      bool           // nothing fails and nothing comes in between
+	outcome   map[jobKey]expectation
+	watched   *watch
 }
 
 // pushed is an update on its way to the webhook.
@@ -96,7 +100,7 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
 		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
 		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
-		provider: map[string]int{}, people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+		provider: map[string]int{}, faultless: rate == 0, people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
 	}
 
 	visibility := map[queue.Name]time.Duration{
@@ -135,6 +139,7 @@ func (w *world) build(t *testing.T) {
 	}
 
 	registry := store.NewRegistry(w.state, w.clock)
+	users := user.NewRepository(w.state, w.clock)
 	jobs := transcript.NewService(w.state, w.clock)
 	cache := transcript.NewCache(w.scratch, w.bucket, w.clock, nil)
 	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
@@ -147,10 +152,11 @@ func (w *world) build(t *testing.T) {
 	must(t, err)
 
 	bot := chat.New(chat.Options{
-		Scratch: w.scratch, Stores: registry, Users: user.NewRepository(w.state, w.clock), Transcripts: jobs,
+		Scratch: w.scratch, Stores: registry, Users: users, Transcripts: jobs,
 		Messenger: w.people, Catalog: texts, Clock: w.clock,
-		UserRate: limit.PerMinute(1000), StoreRate: limit.PerMinute(1000), // limits have tests of their own
-		Tiers: transcript.Tiers{Free: transcript.Tier{Daily: 24 * time.Hour}}, // enough: the watch checks what it comes to
+		// Limits have tests of their own; that quotas are moved right is watched here.
+		UserRate: limit.PerMinute(1000), StoreRate: limit.PerMinute(1000),
+		Tiers: transcript.Tiers{Free: transcript.Tier{Daily: 24 * time.Hour}, Premium: transcript.Tier{Daily: 48 * time.Hour}},
 	})
 
 	w.webhook = webhook.New(webhook.Options{
@@ -177,6 +183,12 @@ func (w *world) build(t *testing.T) {
 				ID: id, Name: id, Owner: 1, Language: "id", TimeZone: store.DefaultTimeZone,
 			}))
 			must(t, w.vault.Rotate(t.Context(), store.WebhookSecretName(id), hookSecret))
+			_, err := users.Meet(t.Context(), id, user.Person{ID: premium, Name: "P"}, "id")
+			must(t, err)
+			_, err = users.Change(t.Context(), id, premium, func(who *user.User) {
+				who.PremiumUntil = w.clock.Now().Add(1000 * time.Hour)
+			})
+			must(t, err)
 		}
 	})
 }
@@ -222,7 +234,7 @@ func (w *world) meanwhile() {
 		return
 	}
 
-	if w.random.IntN(4) == 0 {
+	if !w.faultless && w.random.IntN(4) == 0 {
 		w.clock.Advance(time.Duration(w.random.Int64N(int64(2 * time.Minute))))
 		w.stepSweep()
 	}
@@ -417,6 +429,7 @@ func (w *world) stepRelay(t *testing.T) {
 // stepSweep does what the function sweep does each minute.
 func (w *world) stepSweep() {
 	w.watched.lost = append(w.watched.lost, w.forgotten()...)
+	w.watched.left = append(w.watched.left, w.leftParked()...)
 
 	ctx, cancel := fault.Invocation(context.Background())
 	defer cancel()
@@ -555,4 +568,50 @@ func (w *world) forgotten() []string {
 	}
 
 	return forgotten
+}
+
+// leftParked gives the jobs that still wait for another one of the same content
+// though no worker is at any: nobody has woken them. Time would, but only a
+// fault may make that necessary.
+func (w *world) leftParked() []string {
+	if !w.faultless || w.depth > 0 {
+		return nil
+	}
+
+	var left []string
+
+	for _, row := range w.state.All() {
+		if !strings.HasPrefix(row.Key.SK(), table.SortPrefix("job")) {
+			continue
+		}
+
+		job, err := table.Decode[transcript.Job](row)
+		if err == nil && job.State.Open() && !job.Parked.IsZero() {
+			left = append(left, job.ID)
+		}
+	}
+
+	return left
+}
+
+// counted sums up what the jobs of each person have taken of the quota of each
+// day, and gives it with what the quotas themselves say.
+func (w *world) counted() (map[string]int64, map[string]int64) {
+	jobs, quotas := map[string]int64{}, map[string]int64{}
+
+	for _, row := range w.state.All() {
+		of := row.Key.PK() + " "
+
+		switch {
+		case strings.HasPrefix(row.Key.SK(), table.SortPrefix("job")):
+			job, err := table.Decode[transcript.Job](row)
+			if err == nil && job.Charge.Day != "" {
+				jobs[of+job.Charge.Day] += int64(job.Charge.Audio / time.Second)
+			}
+		case strings.HasPrefix(row.Key.SK(), table.SortPrefix("quota")):
+			quotas[of+strings.TrimPrefix(row.Key.SK(), table.SortPrefix("quota"))] = row.Counters["seconds"]
+		}
+	}
+
+	return jobs, quotas
 }
