@@ -239,7 +239,13 @@ func (w *world) meanwhile() {
 		w.stepSweep()
 	}
 
-	w.stepWorker(names()[w.random.IntN(len(names()))])
+	// Workers of the same kind are those that have most to do with each other.
+	meets := []queue.Name{queue.Transcriptions, queue.TranscriptionsPriority}
+	if w.random.IntN(2) == 0 {
+		meets = names()
+	}
+
+	w.stepWorker(meets[w.random.IntN(len(meets))])
 }
 
 // calmly does something without faults.
@@ -296,10 +302,25 @@ func (w *world) sendFile(of string, person int64, number int) {
 	}
 
 	content := fmt.Sprintf("%swords number %d of %s", spoken, w.random.IntN(4), whose)
-	want := expectation{text: strings.TrimPrefix(content, spoken), speech: true}
-
 	if w.random.IntN(5) == 0 {
-		content, want = fmt.Sprintf("%s %d", noise, number), expectation{}
+		content = fmt.Sprintf("%s %d", noise, number)
+	}
+
+	w.send(of, person, number, content, fmt.Sprintf("unique-%d-%d", person, number))
+}
+
+// sendTwice has two people send a file at once that both have forwarded.
+func (w *world) sendTwice(of string, number int) {
+	content := fmt.Sprintf("%swords gone round, number %d of %s", spoken, number, of)
+	unique := fmt.Sprintf("unique-%d", number)
+	w.send(of, 100, number, content, unique)
+	w.send(of, premium, number+10*busySteps, content, unique) // an update of its own
+}
+
+func (w *world) send(of string, person int64, number int, content, unique string) {
+	var want expectation
+	if text, speech := strings.CutPrefix(content, spoken); speech {
+		want = expectation{text: text, speech: true}
 	}
 
 	file := fmt.Sprintf("file-%d-%d", person, number)
@@ -315,7 +336,7 @@ func (w *world) sendFile(of string, person int64, number int) {
 			"chat": map[string]any{"id": person, "type": "private"},
 			"from": map[string]any{"id": person, "is_bot": false, "first_name": "P", "language_code": "id"},
 			"voice": map[string]any{
-				"file_id": file, "file_unique_id": file, "duration": 1, "file_size": len(content),
+				"file_id": file, "file_unique_id": unique, "duration": 1, "file_size": len(content),
 			},
 		},
 	}
@@ -571,12 +592,15 @@ func (w *world) forgotten() []string {
 }
 
 // leftParked gives the jobs that still wait for another one of the same content
-// though no worker is at any: nobody has woken them. Time would, but only a
-// fault may make that necessary.
+// though no worker is at any: nobody has woken them. Time does, but only a
+// fault may make that necessary, and not much time.
 func (w *world) leftParked() []string {
-	if !w.faultless || w.depth > 0 {
+	if w.depth > 0 {
 		return nil
 	}
+
+	// Once nothing fails, the sweep of a minute finds all whose time is over.
+	late := w.clock.Now().Add(-2 * time.Minute)
 
 	var left []string
 
@@ -586,32 +610,10 @@ func (w *world) leftParked() []string {
 		}
 
 		job, err := table.Decode[transcript.Job](row)
-		if err == nil && job.State.Open() && !job.Parked.IsZero() {
+		if err == nil && job.State.Open() && !job.Parked.IsZero() && (w.faultless || w.calm && job.Parked.Before(late)) {
 			left = append(left, job.ID)
 		}
 	}
 
 	return left
-}
-
-// counted sums up what the jobs of each person have taken of the quota of each
-// day, and gives it with what the quotas themselves say.
-func (w *world) counted() (map[string]int64, map[string]int64) {
-	jobs, quotas := map[string]int64{}, map[string]int64{}
-
-	for _, row := range w.state.All() {
-		of := row.Key.PK() + " "
-
-		switch {
-		case strings.HasPrefix(row.Key.SK(), table.SortPrefix("job")):
-			job, err := table.Decode[transcript.Job](row)
-			if err == nil && job.Charge.Day != "" {
-				jobs[of+job.Charge.Day] += int64(job.Charge.Audio / time.Second)
-			}
-		case strings.HasPrefix(row.Key.SK(), table.SortPrefix("quota")):
-			quotas[of+strings.TrimPrefix(row.Key.SK(), table.SortPrefix("quota"))] = row.Counters["seconds"]
-		}
-	}
-
-	return jobs, quotas
 }
