@@ -100,7 +100,8 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
 		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
 		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
-		provider: map[string]int{}, faultless: rate == 0, people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+		people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+		provider: map[string]int{}, faultless: rate == 0,
 	}
 
 	visibility := map[queue.Name]time.Duration{
