@@ -44,8 +44,10 @@ type Cache struct {
 func NewCache(scratch table.Table, bucket blob.Bucket, now clock.Clock, metrics *metric.Emitter) *Cache {
 	memory := otter.Must(&otter.Options[string, []byte]{
 		MaximumWeight: cacheMemory,
-		Weigher:       func(key string, text []byte) uint32 { return uint32(len(key) + len(text)) }, //nolint:gosec // under maxTranscriptBytes
-		Executor:      func(maintain func()) { maintain() },                                         // no goroutine outlives a call
+		Weigher: func(key string, text []byte) uint32 {
+			return uint32(len(key) + len(text)) //nolint:gosec // under maxTranscriptBytes
+		},
+		Executor: func(maintain func()) { maintain() }, // no goroutine outlives a call
 	})
 
 	return &Cache{scratch: scratch, bucket: bucket, clock: now, memory: memory, metrics: metrics}

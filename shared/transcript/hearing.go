@@ -35,6 +35,7 @@ type hearing struct {
 	heard    []heardPart
 	fresh    int           // of those, heard by this worker
 	slowest  time.Duration // of those
+	latest   time.Time     // when the last of those was heard
 	made     int           // parts that were prepared
 	attempts []Attempt
 	failure  error
@@ -213,6 +214,7 @@ func (h *hearing) add(part heardPart, attempts []Attempt, took time.Duration) {
 	if took > 0 {
 		h.fresh++
 		h.slowest = max(h.slowest, took)
+		h.latest = time.Now()
 	}
 	h.mu.Unlock()
 
@@ -257,9 +259,9 @@ func (h *hearing) progress() Progress {
 		heard += part.Length
 	}
 
-	if heard > 0 && h.fresh > 0 && h.about.Duration > heard {
-		elapsed := time.Since(h.started)
-		shown.Left = time.Duration(float64(elapsed) * float64(h.about.Duration-heard) / float64(heard)).Round(time.Second)
+	if heard > 0 && h.fresh > 0 && h.about.Duration > heard { // as fast as until the last part was heard
+		left := float64(h.latest.Sub(h.started)) * float64(h.about.Duration-heard) / float64(heard)
+		shown.Left = max(time.Second, (time.Duration(left) - time.Since(h.latest)).Round(time.Second))
 	}
 
 	return shown

@@ -385,10 +385,10 @@ func align(before, next []said, tolerance time.Duration) []pair {
 	width := len(next) + 1
 	scores := make([]int, (len(before)+1)*width)
 
-	for i := len(before) - 1; i >= 0; i-- {
-		for j := len(next) - 1; j >= 0; j-- {
+	for i, one := range slices.Backward(before) {
+		for j, other := range slices.Backward(next) {
 			best := max(scores[(i+1)*width+j], scores[i*width+j+1])
-			if alike := likeness(before[i], next[j], tolerance); alike > 0 {
+			if alike := likeness(one, other, tolerance); alike > 0 {
 				best = max(best, alike+scores[(i+1)*width+j+1])
 			}
 

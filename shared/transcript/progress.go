@@ -85,10 +85,8 @@ func (s step) keepShowing(ctx context.Context, job Job, holding *hold, at func()
 	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 
-	var (
-		last  Progress
-		quiet time.Time // Telegram wants to be left alone until then
-	)
+	last := at()        // as far as it is when the work begins, nothing new is to be told
+	var quiet time.Time // Telegram wants to be left alone until then
 
 	for {
 		select {

@@ -117,7 +117,7 @@ func (r *Rescuer) unpark(ctx context.Context, job Job) error {
 			return superseded(*found) // the index lags behind
 		}
 
-		found.unpark()
+		unpark(found)
 
 		return nil
 	})

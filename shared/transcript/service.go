@@ -358,7 +358,7 @@ func (s *Service) wake(ctx context.Context, of ticket) error {
 			return superseded(*job)
 		}
 
-		job.unpark()
+		unpark(job)
 
 		return nil
 	})
@@ -369,8 +369,8 @@ func (s *Service) wake(ctx context.Context, of ticket) error {
 	return err
 }
 
-// unpark has the job begun by another message.
-func (j *Job) unpark() { j.Parked, j.Wakes = time.Time{}, j.Wakes+1 }
+// unpark has a job begun by another message.
+func unpark(job *Job) { job.Parked, job.Wakes = time.Time{}, job.Wakes+1 }
 
 func ticketOf(job Job) ticket {
 	return ticket{Store: job.Store, User: job.User, Job: job.ID, Round: job.Round, First: job.Premium}

@@ -59,7 +59,7 @@ func (t *Transcriber) waitForTurn(ctx context.Context, of ticket, attempt int) e
 		wait := min(max(now.Sub(job.CreatedAt)/share, firstTurn), lastTurn)
 		job.delay = wait + time.Duration(rand.Int64N(int64(wait/2))) //nolint:gosec,mnd // not a secret; up to half is left to chance
 		job.Tries += attempt - 1
-		job.unpark()
+		unpark(job)
 
 		return nil
 	})

@@ -241,7 +241,7 @@ func (s step) postpone(
 		if later.park > 0 {
 			job.Parked = s.jobs.clock.Now().Add(later.park)
 		} else {
-			job.unpark()
+			unpark(job)
 		}
 	})
 	if errors.Is(err, errSuperseded) {

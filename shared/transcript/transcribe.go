@@ -31,7 +31,7 @@ type TranscriberOptions struct {
 	// PartsAtOnce is how many parts of a recording are heard at a time, at
 	// most: so many are in memory.
 	PartsAtOnce int
-	// Longest recording that is taken.
+	// Longest recording that is taken of anybody; a job may have a limit below.
 	Longest time.Duration
 
 	// Slots, where given, bound how many jobs of a store are at it at once:

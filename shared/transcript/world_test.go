@@ -495,6 +495,7 @@ type messenger struct {
 	shown map[int]string
 	last  int
 	edits int
+	said  []string // by edits
 	files []document
 	// fail is asked before each call: "edit", "send" or "document".
 	fail func(call string) error
@@ -546,6 +547,7 @@ func (m *messenger) Edit(_ context.Context, to message.Address, text message.Tex
 	}
 
 	m.edits++
+	m.said = append(m.said, text.HTML)
 	m.shown[to.Message] = text.HTML
 
 	return nil
@@ -612,6 +614,10 @@ func (texts) Speaker(_ transcript.Job, number int) string { return fmt.Sprint("S
 func (texts) Progress(_ transcript.Job, at transcript.Progress) message.Text {
 	if at.Stage == transcript.Downloading {
 		return message.Text{HTML: fmt.Sprintf("%s %d for %s", at.Stage, at.Percent, at.Left)}
+	}
+
+	if at.Parts > 0 {
+		return message.Text{HTML: fmt.Sprintf("%s %d/%d for %s", at.Stage, at.Part, at.Parts, at.Left)}
 	}
 
 	return message.Text{HTML: string(at.Stage)}

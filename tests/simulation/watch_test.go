@@ -23,6 +23,7 @@ type watch struct {
 	read    map[*shown]int // how many texts of a message were looked at
 	cancels map[chatKey]bool
 	lost    []string // jobs whose message was lost on the way
+	left    []string // jobs that were left waiting for another one
 }
 
 func newWatch(w *world) *watch {
@@ -70,6 +71,11 @@ func (w *watch) follow(t *testing.T, change table.Change) {
 	if before.State != after.State && !slices.Contains(next(before.State), after.State) {
 		t.Fatalf("job %s went from %s to %s", after.ID, before.State, after.State)
 	}
+
+	const mostWakes = 20
+	if after.Wakes > mostWakes {
+		t.Fatalf("job %s was woken %d times and got no further", after.ID, after.Wakes)
+	}
 }
 
 // look checks what people have seen since the last look: nothing of another
@@ -83,6 +89,10 @@ func (w *watch) look(t *testing.T) {
 
 	if len(w.lost) > 0 {
 		t.Fatalf("the messages of jobs %v were lost", w.lost)
+	}
+
+	if len(w.left) > 0 {
+		t.Fatalf("jobs %v still wait for others that have finished", w.left)
 	}
 
 	for key, messages := range w.world.people.chats {
@@ -123,6 +133,10 @@ func final(text string) bool {
 func (w *watch) atRest(t *testing.T) {
 	t.Helper()
 	w.lookAtQuotas(t)
+
+	if w.world.faultless {
+		w.mustBeThrifty(t)
+	}
 
 	jobs := map[jobKey]transcript.Job{}
 
@@ -170,6 +184,32 @@ func (w *watch) atRest(t *testing.T) {
 		if count != shownResults[key] {
 			t.Fatalf("chat %v shows %d results of %d", key, count, shownResults[key])
 		}
+	}
+}
+
+// mustBeThrifty checks what a run without faults costs: each part of each
+// content of a store is heard once for that store, and no part is left in the
+// bucket.
+func (w *watch) mustBeThrifty(t *testing.T) {
+	t.Helper()
+
+	for part, calls := range w.world.provider {
+		if calls != 1 {
+			t.Fatalf("the provider was asked %d times for %q", calls, part)
+		}
+	}
+
+	for key, want := range w.world.outcome {
+		if want.speech && w.world.provider[key.store+"/"+spoken+want.text+"-1.ogg"] == 0 {
+			t.Fatalf("what was sent to store %s was answered from another's", key.store)
+		}
+	}
+
+	page, err := w.world.bucket.List(t.Context(), "parts/", "", 1)
+	must(t, err)
+
+	if len(page.Objects) > 0 {
+		t.Fatalf("part %s was left behind", page.Objects[0].Key)
 	}
 }
 

@@ -34,6 +34,9 @@ const (
 	maxDead    = 4  // deliveries before a message goes to its dead-letter queue, as in template.yaml
 )
 
+// premium is the person whose files go by the priority queue.
+const premium = int64(102)
+
 // stores are the tenants of a run: two, so that one could leak into the other.
 func stores() []string { return []string{"kopi", "musik"} }
 
@@ -56,15 +59,16 @@ type world struct {
 	relay    *outbox.Relay
 	rescuer  *transcript.Rescuer
 
-	pending  []pushed       // updates that Telegram has not got rid of
-	streamed string         // the last change that relay has dealt with
-	retried  int            // how often relay has failed at the change behind it
-	provider map[string]int // calls that the provider has answered, by store, content and part
-	steps    int            // everything that was done
-	depth    int            // how many workers are at it
-	calm     bool           // nothing fails and nothing comes in between
-	outcome  map[jobKey]expectation
-	watched  *watch
+	pending   []pushed       // updates that Telegram has not got rid of
+	streamed  string         // the last change that relay has dealt with
+	retried   int            // how often relay has failed at the change behind it
+	provider  map[string]int // calls that the provider has answered, by store, content and part
+	steps     int            // everything that was done
+	depth     int            // how many workers are at it
+	faultless bool           // nothing fails or stands still in this run, though everything meets
+	calm      bool           // nothing fails and nothing comes in between
+	outcome   map[jobKey]expectation
+	watched   *watch
 }
 
 // pushed is an update on its way to the webhook.
@@ -96,7 +100,8 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
 		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
 		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
-		provider: map[string]int{}, people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+		people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
+		provider: map[string]int{}, faultless: rate == 0,
 	}
 
 	visibility := map[queue.Name]time.Duration{
@@ -135,6 +140,7 @@ func (w *world) build(t *testing.T) {
 	}
 
 	registry := store.NewRegistry(w.state, w.clock)
+	users := user.NewRepository(w.state, w.clock)
 	jobs := transcript.NewService(w.state, w.clock)
 	cache := transcript.NewCache(w.scratch, w.bucket, w.clock, nil)
 	transcriber, err := transcript.NewTranscriber(transcript.TranscriberOptions{
@@ -147,10 +153,11 @@ func (w *world) build(t *testing.T) {
 	must(t, err)
 
 	bot := chat.New(chat.Options{
-		Scratch: w.scratch, Stores: registry, Users: user.NewRepository(w.state, w.clock), Transcripts: jobs,
+		Scratch: w.scratch, Stores: registry, Users: users, Transcripts: jobs,
 		Messenger: w.people, Catalog: texts, Clock: w.clock,
-		UserRate: limit.PerMinute(1000), StoreRate: limit.PerMinute(1000), // limits have tests of their own
-		Tiers: transcript.Tiers{Free: transcript.Tier{Daily: 24 * time.Hour}}, // enough: the watch checks what it comes to
+		// Limits have tests of their own; that quotas are moved right is watched here.
+		UserRate: limit.PerMinute(1000), StoreRate: limit.PerMinute(1000),
+		Tiers: transcript.Tiers{Free: transcript.Tier{Daily: 24 * time.Hour}, Premium: transcript.Tier{Daily: 48 * time.Hour}},
 	})
 
 	w.webhook = webhook.New(webhook.Options{
@@ -177,6 +184,12 @@ func (w *world) build(t *testing.T) {
 				ID: id, Name: id, Owner: 1, Language: "id", TimeZone: store.DefaultTimeZone,
 			}))
 			must(t, w.vault.Rotate(t.Context(), store.WebhookSecretName(id), hookSecret))
+			_, err := users.Meet(t.Context(), id, user.Person{ID: premium, Name: "P"}, "id")
+			must(t, err)
+			_, err = users.Change(t.Context(), id, premium, func(who *user.User) {
+				who.PremiumUntil = w.clock.Now().Add(1000 * time.Hour)
+			})
+			must(t, err)
 		}
 	})
 }
@@ -222,12 +235,18 @@ func (w *world) meanwhile() {
 		return
 	}
 
-	if w.random.IntN(4) == 0 {
+	if !w.faultless && w.random.IntN(4) == 0 {
 		w.clock.Advance(time.Duration(w.random.Int64N(int64(2 * time.Minute))))
 		w.stepSweep()
 	}
 
-	w.stepWorker(names()[w.random.IntN(len(names()))])
+	// Workers of the same kind are those that have most to do with each other.
+	meets := []queue.Name{queue.Transcriptions, queue.TranscriptionsPriority}
+	if w.random.IntN(2) == 0 {
+		meets = names()
+	}
+
+	w.stepWorker(meets[w.random.IntN(len(meets))])
 }
 
 // calmly does something without faults.
@@ -284,10 +303,25 @@ func (w *world) sendFile(of string, person int64, number int) {
 	}
 
 	content := fmt.Sprintf("%swords number %d of %s", spoken, w.random.IntN(4), whose)
-	want := expectation{text: strings.TrimPrefix(content, spoken), speech: true}
-
 	if w.random.IntN(5) == 0 {
-		content, want = fmt.Sprintf("%s %d", noise, number), expectation{}
+		content = fmt.Sprintf("%s %d", noise, number)
+	}
+
+	w.send(of, person, number, content, fmt.Sprintf("unique-%d-%d", person, number))
+}
+
+// sendTwice has two people send a file at once that both have forwarded.
+func (w *world) sendTwice(of string, number int) {
+	content := fmt.Sprintf("%swords gone round, number %d of %s", spoken, number, of)
+	unique := fmt.Sprintf("unique-%d", number)
+	w.send(of, 100, number, content, unique)
+	w.send(of, premium, number+10*busySteps, content, unique) // an update of its own
+}
+
+func (w *world) send(of string, person int64, number int, content, unique string) {
+	var want expectation
+	if text, speech := strings.CutPrefix(content, spoken); speech {
+		want = expectation{text: text, speech: true}
 	}
 
 	file := fmt.Sprintf("file-%d-%d", person, number)
@@ -303,7 +337,7 @@ func (w *world) sendFile(of string, person int64, number int) {
 			"chat": map[string]any{"id": person, "type": "private"},
 			"from": map[string]any{"id": person, "is_bot": false, "first_name": "P", "language_code": "id"},
 			"voice": map[string]any{
-				"file_id": file, "file_unique_id": file, "duration": 1, "file_size": len(content),
+				"file_id": file, "file_unique_id": unique, "duration": 1, "file_size": len(content),
 			},
 		},
 	}
@@ -417,6 +451,7 @@ func (w *world) stepRelay(t *testing.T) {
 // stepSweep does what the function sweep does each minute.
 func (w *world) stepSweep() {
 	w.watched.lost = append(w.watched.lost, w.forgotten()...)
+	w.watched.left = append(w.watched.left, w.leftParked()...)
 
 	ctx, cancel := fault.Invocation(context.Background())
 	defer cancel()
@@ -555,4 +590,31 @@ func (w *world) forgotten() []string {
 	}
 
 	return forgotten
+}
+
+// leftParked gives the jobs that still wait for another one of the same content
+// though no worker is at any: nobody has woken them. Time does, but only a
+// fault may make that necessary, and not much time.
+func (w *world) leftParked() []string {
+	if w.depth > 0 {
+		return nil
+	}
+
+	// Once nothing fails, the sweep of a minute finds all whose time is over.
+	late := w.clock.Now().Add(-2 * time.Minute)
+
+	var left []string
+
+	for _, row := range w.state.All() {
+		if !strings.HasPrefix(row.Key.SK(), table.SortPrefix("job")) {
+			continue
+		}
+
+		job, err := table.Decode[transcript.Job](row)
+		if err == nil && job.State.Open() && !job.Parked.IsZero() && (w.faultless || w.calm && job.Parked.Before(late)) {
+			left = append(left, job.ID)
+		}
+	}
+
+	return left
 }

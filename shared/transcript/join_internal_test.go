@@ -242,9 +242,9 @@ func TestJoin(t *testing.T) {
 			want:   "long ago first words",
 		},
 		"stammering": {
-			before: Transcript{Words: sayEvery(10*time.Second, step, "no no no no no")},
-			next:   Transcript{Words: sayEvery(0, step, "no no no no no yes")},
-			want:   "no no no no no yes",
+			before: Transcript{Words: sayEvery(10*time.Second, step, strings.Repeat("no ", 5))},
+			next:   Transcript{Words: sayEvery(0, step, strings.Repeat("no ", 5)+"yes")},
+			want:   strings.Repeat("no ", 5) + "yes",
 		},
 		"segments without words": {
 			before: Transcript{Segments: []Segment{
