@@ -427,7 +427,7 @@ func TestJobsAreToldAsTheyStand(t *testing.T) {
 	require.Contains(t, shown(catalog.Result(job, said)), "<blockquote>Pembicara 1: Halo.\n  |\n  | Pembicara 2: Ya?</blockquote>")
 
 	require.Equal(t, "  | Transkrip <b>rapat-senin</b>", shown(catalog.Caption(job, transcript.SubRip)))
-	require.Contains(t, shown(catalog.Gone(job)), "sudah dihapus, karena hanya disimpan 7 hari")
+	require.Contains(t, shown(catalog.Gone(job)), "Transkrip <b>rapat-senin</b> sudah tidak disimpan lagi.")
 
 	job.Reason, job.Args = "error.too_big", errs.Args{"Limit": float64(20)} // as it comes out of the table
 	require.Equal(t, `  | 🎧 rapat-senin · 1 jam 12 menit · 12 MB

@@ -228,14 +228,14 @@ func (c *Catalog) Gone(job transcript.Job) message.Text {
 	words := c.In(job.Language)
 
 	return message.Text{
-		HTML:    words.html("job.gone", errs.Args{"Title": title(words, job), "Days": keptDays()}),
+		HTML:    words.html("job.gone", errs.Args{"Title": title(words, job)}),
 		Buttons: [][]message.Button{{words.delete(job)}},
 	}
 }
 
-// keptDays is how many days a transcript can be had again.
+// keptDays is how many days a transcript can be had again at least.
 func keptDays() int {
 	const day = 24 * time.Hour
 
-	return int(transcript.CacheFor / day)
+	return int(transcript.KeptFor / day)
 }

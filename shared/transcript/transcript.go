@@ -42,6 +42,10 @@ type Word struct {
 // previewRunes is how much of a transcript its job keeps for lists.
 const previewRunes = 80
 
+// KeptFor is how long a transcript can be had again at least: the parameter
+// TranscriptDays of template.yaml takes no less.
+const KeptFor = 14 * 24 * time.Hour
+
 // maxTranscriptBytes bounds what is read back: a day of speech is under 2 MB.
 const maxTranscriptBytes = 64 << 20
 

@@ -54,7 +54,7 @@ func TestDesktop(t *testing.T) {
 	p.do(chromedp.SendKeys(id("composer"), "/lang\n"))
 	p.see("Which language")
 	p.tap("Bahasa Indonesia")
-	p.see("Bahasa: ")
+	p.see("Bahasa bot: ")
 	p.do(chromedp.SendKeys(id("composer"), "/help\n"))
 	p.see("Bantuan")
 	p.shots("desktop-language")
