@@ -81,8 +81,8 @@ func TestTruncatedRecording(t *testing.T) {
 	emma.sendsContent(control.Upload{Kind: "video", Name: "half.mp4", Content: bytes.NewReader(content[:len(content)/kept])})
 
 	result := emma.transcript()
-	if !strings.Contains(words(result), "thank you for calling") || !strings.Contains(result.Text, "ends early") {
-		t.Errorf("the result of half a file does not say that it ends early: %q", result.Text)
+	if !strings.Contains(words(result), "thank you for calling") || !strings.Contains(result.Text, "is cut off") {
+		t.Errorf("the result of half a file does not say that it is cut off: %q", result.Text)
 	}
 }
 
