@@ -3,7 +3,6 @@ package telegram_test
 import (
 	"bytes"
 	"context"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -73,7 +72,7 @@ func connected(t *testing.T, to control.MTProto, do func(ctx context.Context, ap
 	require.NoError(t, err)
 
 	client := gotd.NewClient(1, "hash", gotd.Options{
-		PublicKeys: []gotd.PublicKey{{RSA: (*rsa.PublicKey)(key)}}, NoUpdates: true,
+		PublicKeys: []gotd.PublicKey{{RSA: key}}, NoUpdates: true,
 		DCList: dcs.List{Options: []tg.DCOption{{ID: 2, IPAddress: host, Port: number}}},
 	})
 
@@ -130,7 +129,9 @@ func TestLargeFileByMTProto(t *testing.T) {
 		_, refusal := get(0, 4096)
 		assert.Equal(t, "AUTH_KEY_UNREGISTERED", refusal)
 
-		_, err := api.AuthImportBotAuthorization(ctx, &tg.AuthImportBotAuthorizationRequest{APIID: 1, APIHash: "h", BotAuthToken: "123:wrong"})
+		_, err := api.AuthImportBotAuthorization(ctx, &tg.AuthImportBotAuthorizationRequest{
+			APIID: 1, APIHash: "h", BotAuthToken: "123:wrong",
+		})
 		assert.True(t, tgerr.Is(err, "ACCESS_TOKEN_INVALID"), err)
 
 		if _, err := api.AuthImportBotAuthorization(ctx, &tg.AuthImportBotAuthorizationRequest{
@@ -149,8 +150,13 @@ func TestLargeFileByMTProto(t *testing.T) {
 			limit   int
 			refusal string
 		}{
-			{1, 4096, "OFFSET_INVALID"}, {-4096, 4096, "OFFSET_INVALID"}, {0, 0, "LIMIT_INVALID"}, {0, 4097, "LIMIT_INVALID"},
-			{0, 2 << 20, "LIMIT_INVALID"}, {0, 12288, "LIMIT_INVALID"}, {768 << 10, 512 << 10, "LIMIT_INVALID"},
+			{1, 4096, "OFFSET_INVALID"},
+			{-4096, 4096, "OFFSET_INVALID"},
+			{0, 0, "LIMIT_INVALID"},
+			{0, 4097, "LIMIT_INVALID"},
+			{0, 2 << 20, "LIMIT_INVALID"},
+			{0, 12288, "LIMIT_INVALID"},
+			{768 << 10, 512 << 10, "LIMIT_INVALID"},
 		} {
 			_, refusal := get(wrong.offset, wrong.limit)
 			assert.Equal(t, wrong.refusal, refusal, wrong)
@@ -175,17 +181,17 @@ func TestLargeFileByMTProto(t *testing.T) {
 }
 
 // The key stays the same as long as the state does, so that settings do.
-func TestMTProtoKeyIsKept(t *testing.T) {
+func TestMTProtoKeyIsKept(t *testing.T) { //nolint:tparallel // its parts run one after the other
 	t.Parallel()
 
 	state := t.TempDir()
 	first, second := "", ""
 
-	t.Run("first", func(t *testing.T) { //nolint:paralleltest // one after the other
+	t.Run("first", func(t *testing.T) { //nolint:paralleltest // as said
 		_, spoken := speaking(t, state)
 		first = spoken.PublicKey
 	})
-	t.Run("second", func(t *testing.T) { //nolint:paralleltest // as above
+	t.Run("second", func(t *testing.T) { //nolint:paralleltest // as said
 		_, spoken := speaking(t, state)
 		second = spoken.PublicKey
 	})

@@ -276,7 +276,7 @@ func (l *link) close() {
 		defer close(idle)
 
 		l.busy.Lock()
-		defer l.busy.Unlock() //nolint:gocritic // it only waits for the calls
+		defer l.busy.Unlock()
 	}()
 
 	// A server that answers lets calls go at once; another is not waited for.

@@ -296,17 +296,17 @@ func read(r *http.Request) (awsCall, error) {
 		return awsCall{operation: "SNS." + form.Get("Action"), of: body}, err
 	}
 
-	operation := r.Method
+	operation, of := r.Method, r.URL.Path
 	switch query := r.URL.Query(); {
 	case query.Has("uploads"):
 		operation = "CreateMultipartUpload"
 	case query.Has("partNumber"):
-		operation = "UploadPart"
+		operation, of = "UploadPart", of+" part "+query.Get("partNumber")
 	case query.Has("uploadId") && r.Method == http.MethodPost:
 		operation = "CompleteMultipartUpload"
 	}
 
-	return awsCall{operation: "S3." + operation, of: r.URL.Path}, nil
+	return awsCall{operation: "S3." + operation, of: of}, nil
 }
 
 func reread(r *http.Request) (string, error) {

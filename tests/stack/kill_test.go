@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -100,6 +102,47 @@ func TestKilledFunctionLosesNothing(t *testing.T) {
 				journal.await(t, recovery, death.then, shop.ID)
 			}
 		})
+	}
+}
+
+// A download that dies in the middle of a large file goes on behind the last
+// part that it has noted: nothing before that is fetched or stored again.
+func TestKilledDownloadGoesOn(t *testing.T) {
+	t.Parallel()
+
+	const last = 4 // parts are 8 MiB
+
+	shop := openShop(t)
+	sari := shop.customer(t, "en")
+	video := recording{name: "large.mov", kind: "video", loops: 2, args: []string{
+		"-f", "lavfi", "-i", "testsrc2=s=320x180:r=10", "-map", "0:a", "-map", "1:v", "-shortest",
+		"-c:v", "rawvideo", "-pix_fmt", "uyvy422", "-c:a", "aac",
+	}}
+	began := gateway.mark()
+	moment := gateway.catch(t, "S3.UploadPart", false, "/media/"+shop.ID+"/", fmt.Sprintf(" part %d", last))
+
+	sari.sendsFile(video.kind, video.make(t))
+	kill(t, "download", moment)
+	expected.add(expected.invisible, path.Base(cloud.Outputs["DownloadsQueueUrl"]))
+
+	mustHear(t, words(sari.waitFor(recovery, resultShown())), video.said(t), video.name)
+
+	stored := map[string]int{}
+
+	for _, call := range gateway.since(began) {
+		if call.operation == "S3.UploadPart" && strings.Contains(call.of, "/media/"+shop.ID+"/") {
+			stored[call.of[strings.LastIndexByte(call.of, ' ')+1:]]++
+		}
+	}
+
+	t.Logf("parts and how often they were stored: %v", stored)
+
+	if stored["1"] != 1 {
+		t.Errorf("part 1 was stored %d times", stored["1"])
+	}
+
+	if stored[strconv.Itoa(last)] < 1 {
+		t.Errorf("part %d was never stored", last)
 	}
 }
 
