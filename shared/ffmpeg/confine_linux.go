@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"errors"
 	"os/exec"
 	"syscall"
 
@@ -23,7 +24,7 @@ const (
 func confine(command *exec.Cmd) {
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	command.Cancel = func() error {
-		return unix.Kill(-command.Process.Pid, unix.SIGKILL) //nolint:wrapcheck // exec knows os.ErrProcessDone and the like
+		return unix.Kill(-command.Process.Pid, unix.SIGKILL)
 	}
 }
 
@@ -34,7 +35,7 @@ func restrict(pid int) error {
 		unix.RLIMIT_NOFILE: maxFiles, unix.RLIMIT_FSIZE: 0, unix.RLIMIT_CORE: 0,
 	} {
 		err := unix.Prlimit(pid, resource, &unix.Rlimit{Cur: limit, Max: limit}, nil)
-		if err != nil && err != unix.ESRCH { //nolint:errorlint // it is a number; one that has ended uses nothing
+		if err != nil && !errors.Is(err, unix.ESRCH) { // one that has ended uses nothing
 			return errs.Wrap(err, errs.Internal, "limit resource %d of process %d", resource, pid)
 		}
 	}

@@ -106,7 +106,7 @@ func (p *Preparer) convert(
 		made.meter = &meter{}
 		made.metred.Go(func() {
 			made.meter.listen(made.run.levels)
-			made.run.levels.Close()
+			_ = made.run.levels.Close() // it was read
 		})
 	}
 
@@ -279,7 +279,7 @@ func (c *conversion) fillGap() error {
 
 // cut says before which of the kept packets the next part ends, and whether
 // the one behind has to share some sound with it. Not ready: more is needed.
-func (c *conversion) cut() (at int, sharing, ready bool) {
+func (c *conversion) cut() (at int, sharing, ready bool) { //nolint:nonamedreturns // they tell them apart
 	length := c.kept.ticks - c.aheadOf(c.heard)
 	place := ticksOf(c.plan.target) * int64(c.parts+1)
 	until := min(place+ticksOf(c.plan.slack)-(c.position()-length), ticksOf(c.plan.longest)) // in this part

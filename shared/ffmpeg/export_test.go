@@ -89,7 +89,7 @@ func Serve(ctx context.Context, media transcript.Media) (address string, done fu
 func OggOpus(of [][]byte) []byte {
 	var kept packets
 	for number, packet := range of {
-		kept.add(packet, packetTicks(packet), int32(number)) //nolint:gosec // tests are not that long
+		kept.add(packet, packetTicks(packet), int32(number))
 	}
 
 	return (&stream{packets: kept, count: len(of)}).all()

@@ -59,7 +59,7 @@ func newCanary(t *testing.T) *canary {
 			}
 
 			made.called.Add(1)
-			connection.Close()
+			_ = connection.Close()
 		}
 	}()
 

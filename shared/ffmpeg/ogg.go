@@ -87,7 +87,7 @@ func cutShort(err error) error {
 		return errOgg
 	}
 
-	return err //nolint:wrapcheck // io.EOF must stay what it is; others are the reader's own
+	return err
 }
 
 // errOrCut is as cutShort where even a clean end is one too early.
@@ -130,7 +130,7 @@ func segments(size int) int { return size/fullSegment + 1 }
 // oggTable is CRC-32 by bytes: not reflected, no inversion, unlike hash/crc32.
 var oggTable = func() (table [256]uint32) { //nolint:gochecknoglobals // read only
 	for value := range table {
-		sum := uint32(value) << 24 //nolint:gosec // below 256
+		sum := uint32(value) << 24
 		for range 8 {
 			if sum&(1<<31) != 0 {
 				sum = sum<<1 ^ oggPolynomal
@@ -182,7 +182,7 @@ func (r *packetReader) read(of *page, yield func(packet []byte) error) error {
 		}
 
 		if len(r.unfinished) > 0 {
-			packet = append(r.unfinished, packet...) //nolint:gocritic // r.unfinished is reset below
+			packet = append(r.unfinished, packet...)
 			r.unfinished = packet[:0]
 		}
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -87,7 +88,7 @@ func partsOf(t *testing.T, media transcript.Media, bounds transcript.Bounds, lon
 
 	for {
 		part, err := work.Next(t.Context())
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 
@@ -513,8 +514,6 @@ func TestTimeIsUpForAPart(t *testing.T) {
 }
 
 // What ffmpeg is given to live on, as a program in its place sees it.
-//
-//nolint:paralleltest // it sets a variable of the environment
 func TestConfinement(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux limits a program from outside")

@@ -57,7 +57,7 @@ func convertArguments(input string, bitrate int, levels bool) []string {
 	sound := "[0:a:0]aformat=sample_rates=16000:channel_layouts=mono"
 
 	if levels {
-		arguments = append(arguments, "-filter_complex", sound+",asplit[opus][plain]")
+		arguments = append(arguments, "-filter_complex", sound+",asplit[opus][short];[short]asetnsamples=16000[plain]")
 	} else {
 		arguments = append(arguments, "-filter_complex", sound+"[opus]")
 	}
@@ -264,7 +264,7 @@ func brokeDown(state *os.ProcessState) bool {
 		return false
 	}
 
-	switch status.Signal() { //nolint:exhaustive // the others come from outside
+	switch status.Signal() {
 	case syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGILL, syscall.SIGTRAP, syscall.SIGSYS,
 		syscall.SIGXCPU, syscall.SIGXFSZ:
 		return true
