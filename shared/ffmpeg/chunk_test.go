@@ -83,7 +83,7 @@ func TestAChunkIsFetchedOnce(t *testing.T) {
 }
 
 // asked asks the reader that ffmpeg asks.
-func asked(t require.TestingT, address, ranges string) (status int, header http.Header, body []byte) {
+func asked(t require.TestingT, address, ranges string) (int, http.Header, []byte) {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, address, nil)
 	require.NoError(t, err)
 
@@ -96,7 +96,7 @@ func asked(t require.TestingT, address, ranges string) (status int, header http.
 
 	defer response.Body.Close()
 
-	body, err = io.ReadAll(response.Body)
+	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 
 	return response.StatusCode, response.Header, body

@@ -146,7 +146,8 @@ func (c *conversion) Missing() time.Duration {
 
 // Next gives the next part; see transcript.Prepared. A failure stays.
 func (c *conversion) Next(ctx context.Context) (transcript.Part, error) {
-	defer context.AfterFunc(ctx, c.run.cancel)()
+	stop := context.AfterFunc(ctx, c.run.cancel)
+	defer stop()
 
 	for c.failure == nil {
 		at, sharing, ready := c.cut()
@@ -277,9 +278,9 @@ func (c *conversion) fillGap() error {
 	return nil
 }
 
-// cut says before which of the kept packets the next part ends, and whether
-// the one behind has to share some sound with it. Not ready: more is needed.
-func (c *conversion) cut() (at int, sharing, ready bool) { //nolint:nonamedreturns // they tell them apart
+// cut says before which of the kept packets the next part ends, whether the
+// one behind has to share some sound with it, and whether that is known yet.
+func (c *conversion) cut() (int, bool, bool) {
 	length := c.kept.ticks - c.aheadOf(c.heard)
 	place := ticksOf(c.plan.target) * int64(c.parts+1)
 	until := min(place+ticksOf(c.plan.slack)-(c.position()-length), ticksOf(c.plan.longest)) // in this part

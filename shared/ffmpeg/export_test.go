@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -20,13 +19,13 @@ var (
 // Report is what ffmpeg says about a file.
 type Report = report
 
-// Said gives what a report says.
-func (r report) Said() (format string, duration, track time.Duration, sound, estimated bool) {
+// Said gives what a report says: format, duration, that of the track, whether there is sound, whether it is estimated.
+func (r report) Said() (string, time.Duration, time.Duration, bool, bool) {
 	return r.format, r.duration, r.track, r.sound, r.estimated
 }
 
-// Boxes reads the boxes of an MP4.
-func Boxes(content []byte) (late bool, sound time.Duration, is bool, err error) {
+// Boxes reads the boxes of an MP4: whether its index is late, how long its sound is, whether it is one.
+func Boxes(content []byte) (bool, time.Duration, bool, error) {
 	found, is, err := readMP4(bytes.NewReader(content), int64(len(content)))
 
 	return found.late, found.sound, is, err
@@ -60,16 +59,14 @@ func PlanFor(duration time.Duration, bounds transcript.Bounds) (Plan, error) {
 }
 
 // Chunks reads a media anywhere.
-func Chunks(ctx context.Context, media transcript.Media) (at io.ReaderAt, done func()) {
+func Chunks(ctx context.Context, media transcript.Media) (io.ReaderAt, func()) {
 	made := newChunks(ctx, media)
 
 	return made, made.close
 }
 
 // Serve serves a media by HTTP.
-func Serve(ctx context.Context, media transcript.Media) (address string, done func(), err error) {
-	var listener net.Listener
-
+func Serve(ctx context.Context, media transcript.Media) (string, func(), error) {
 	reader := newChunks(ctx, media)
 
 	made, listener, err := serve(reader)

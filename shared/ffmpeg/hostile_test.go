@@ -81,17 +81,17 @@ const toneRate = 8000
 func tone(seconds float64) []byte {
 	samples := make([]byte, 2*int(seconds*toneRate))
 	for at := 0; at < len(samples); at += 2 {
-		binary.LittleEndian.PutUint16(samples[at:], uint16((at/2%20-10)*800))
+		binary.LittleEndian.PutUint16(samples[at:], uint16((at/2%20-10)*800)) //nolint:gosec // two's complement
 	}
 
 	return samples
 }
 
-func le16(value int) []byte { return binary.LittleEndian.AppendUint16(nil, uint16(value)) }
-func le32(value int) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(value)) }
-func be16(value int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(value)) }
-func be32(value int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(value)) }
-func be64(value int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) }
+func le16(value int) []byte { return binary.LittleEndian.AppendUint16(nil, uint16(value)) } //nolint:gosec // bits are what is asked for
+func le32(value int) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(value)) } //nolint:gosec // bits are what is asked for
+func be16(value int) []byte { return binary.BigEndian.AppendUint16(nil, uint16(value)) }    //nolint:gosec // bits are what is asked for
+func be32(value int) []byte { return binary.BigEndian.AppendUint32(nil, uint32(value)) }    //nolint:gosec // bits are what is asked for
+func be64(value int) []byte { return binary.BigEndian.AppendUint64(nil, uint64(value)) }    //nolint:gosec // bits are what is asked for
 
 func join(parts ...any) []byte {
 	var whole []byte
@@ -361,6 +361,8 @@ const (
 )
 
 // scripts are files that name other files and addresses.
+//
+//nolint:lll // a file, a line
 func scripts(to *canary) []hostile {
 	address, file := "http://"+to.address+"/x.wav", to.path
 	playlist := "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:5,\n%s\n#EXT-X-ENDLIST\n"
@@ -408,6 +410,8 @@ func alias(path string) []byte {
 }
 
 // broken are containers that lie about themselves.
+//
+//nolint:lll // a file, a line
 func broken(t *testing.T) []hostile {
 	t.Helper()
 
@@ -514,11 +518,15 @@ func packed(t *testing.T, blocks, seconds int) []byte {
 func unpack() []byte { return ebml(0x6d80, ebml(0x6240, ebml(0x5034, ebml(0x4254, byte(0))))) }
 
 // visual is a sample entry of raw video.
+//
+//nolint:lll // a file, a line
 func visual() []byte {
 	return box("raw ", make([]byte, 6), be16(1), make([]byte, 16), be16(16), be16(16), be32(72<<16), be32(72<<16), be32(0), be16(1), make([]byte, 32), be16(24), be16(-1))
 }
 
 // mixed are files that hold sound, and other things besides.
+//
+//nolint:lll // a file, a line
 func mixed(t *testing.T, to *canary) []hostile {
 	t.Helper()
 

@@ -127,8 +127,13 @@ func soundOf(file io.ReaderAt, from, to int64) (time.Duration, error) {
 
 // track gives how long a track is, in ticks of the whole file, and whether it
 // is sound.
-func track(file io.ReaderAt, from, to int64) (ticks uint64, audio bool, err error) {
-	err = walk(file, from, to, func(kind string, from, end int64) (bool, error) {
+func track(file io.ReaderAt, from, to int64) (uint64, bool, error) {
+	var (
+		ticks uint64
+		audio bool
+	)
+
+	err := walk(file, from, to, func(kind string, from, end int64) (bool, error) {
 		var err error
 
 		switch end = min(end, to); kind {
@@ -156,8 +161,8 @@ func track(file io.ReaderAt, from, to int64) (ticks uint64, audio bool, err erro
 
 // timing reads a number out of a full box, whose place and size depend on its
 // version: 32 bits at short in version 0, at long in version 1, where it is
-// also given as 64 bits.
-func timing(file io.ReaderAt, from, to int64, short, long int) (wide, narrow uint64, err error) {
+// given as 64 bits first.
+func timing(file io.ReaderAt, from, to int64, short, long int) (uint64, uint64, error) {
 	head := make([]byte, min(int64(long)+8, max(0, to-from)))
 	if len(head) < short+4 {
 		return 0, 0, nil

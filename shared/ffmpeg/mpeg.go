@@ -36,7 +36,10 @@ func walkMP3(file *bufio.Reader) (time.Duration, error) {
 			break
 		}
 
-		size, duration := 0, time.Duration(0)
+		var (
+			size     int
+			duration time.Duration
+		)
 
 		switch {
 		case len(head) < frameHead:
@@ -105,7 +108,7 @@ func id3Size(file *bufio.Reader) (int, error) {
 
 // mp3Frame reads the head of a frame of layer III: how many bytes it has and
 // how much sound; 0 where it is none.
-func mp3Frame(head []byte) (size int, sound time.Duration) {
+func mp3Frame(head []byte) (int, time.Duration) {
 	if head[0] != 0xff || head[1]&0xe0 != 0xe0 || head[1]>>1&3 != 1 {
 		return 0, 0
 	}

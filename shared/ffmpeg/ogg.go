@@ -9,14 +9,14 @@ import (
 
 // Ogg as RFC 3533 describes it.
 const (
-	capture      = "OggS"
-	pageHead     = 27  // bytes before the lacing values
-	maxSegments  = 255 // of a page
-	fullSegment  = 255 // bytes; a shorter one ends its packet
-	continued    = 0x01
-	firstPage    = 0x02
-	lastPage     = 0x04
-	oggPolynomal = 0x04c11db7
+	capture       = "OggS"
+	pageHead      = 27  // bytes before the lacing values
+	maxSegments   = 255 // of a page
+	fullSegment   = 255 // bytes; a shorter one ends its packet
+	continued     = 0x01
+	firstPage     = 0x02
+	lastPage      = 0x04
+	oggPolynomial = 0x04c11db7
 	// maxPacket is far above the 1,275 bytes of an Opus frame, three of which
 	// fill the longest packet that encoders make; tags hold covers, though.
 	maxPacket = 1 << 20
@@ -128,12 +128,16 @@ func lace(to []byte, size int) []byte {
 func segments(size int) int { return size/fullSegment + 1 }
 
 // oggTable is CRC-32 by bytes: not reflected, no inversion, unlike hash/crc32.
-var oggTable = func() (table [256]uint32) { //nolint:gochecknoglobals // read only
+var oggTable = makeOggTable() //nolint:gochecknoglobals // read only
+
+func makeOggTable() [256]uint32 {
+	var table [256]uint32
+
 	for value := range table {
 		sum := uint32(value) << 24
 		for range 8 {
 			if sum&(1<<31) != 0 {
-				sum = sum<<1 ^ oggPolynomal
+				sum = sum<<1 ^ oggPolynomial
 			} else {
 				sum <<= 1
 			}
@@ -143,7 +147,7 @@ var oggTable = func() (table [256]uint32) { //nolint:gochecknoglobals // read on
 	}
 
 	return table
-}()
+}
 
 func checksum(sum uint32, data []byte) uint32 {
 	for _, value := range data {

@@ -269,6 +269,36 @@ func (r *streamReader) gather() {
 	}
 }
 
+// opusWalk is what was read of an Ogg Opus file.
+type opusWalk struct {
+	head  opusHead
+	count int   // packets, those of the head among them
+	ticks int64 // of the sound's packets
+}
+
+func (w *opusWalk) take(packet []byte) error {
+	w.count++
+
+	var ok bool
+
+	switch w.count {
+	case 1:
+		w.head, ok = readOpusHead(packet)
+	case 2:
+		ok = bytes.HasPrefix(packet, []byte(tagsMagic))
+	default:
+		ticks := packetTicks(packet)
+		w.ticks += int64(ticks)
+		ok = ticks > 0
+	}
+
+	if !ok {
+		return errOgg
+	}
+
+	return nil
+}
+
 // walkOpus reads an Ogg Opus file page by page and gives how long it is and
 // how many channels it has; errOgg where it is anything but one whole stream
 // whose packets are as long as its times say.
@@ -276,40 +306,14 @@ func walkOpus(file *bufio.Reader) (time.Duration, int, error) {
 	var (
 		current page
 		packets packetReader
-		head    opusHead
-		sum     int64
+		walked  opusWalk
 		serial  uint32
-		count   int
+		last    int64
 	)
 
-	take := func(packet []byte) error {
-		count++
+	reader := pages{from: file}
 
-		switch count {
-		case 1:
-			var ok bool
-			if head, ok = readOpusHead(packet); !ok {
-				return errOgg
-			}
-		case 2:
-			if !bytes.HasPrefix(packet, []byte(tagsMagic)) {
-				return errOgg
-			}
-		default:
-			ticks := packetTicks(packet)
-			if ticks == 0 {
-				return errOgg
-			}
-
-			sum += int64(ticks)
-		}
-
-		return nil
-	}
-
-	reader, last := pages{from: file}, int64(0)
-
-	for number := uint32(0); ; number++ {
+	for number := 0; ; number++ {
 		err := reader.next(&current)
 		if errors.Is(err, io.EOF) {
 			break
@@ -327,19 +331,19 @@ func walkOpus(file *bufio.Reader) (time.Duration, int, error) {
 			return 0, 0, errOgg // streams side by side, or one behind the other
 		}
 
-		if err := packets.read(&current, take); err != nil {
+		if err := packets.read(&current, walked.take); err != nil {
 			return 0, 0, err
 		}
 
-		if current.granule >= 0 {
+		if current.granule != -1 {
 			last = current.granule
 		}
 	}
 
 	// An encoder may leave out some of the last packet, none may leave out more.
-	if len(packets.unfinished) > 0 || last > sum || last < sum-ticksPerSecond || sum <= head.preSkip {
+	if len(packets.unfinished) > 0 || last > walked.ticks || last < walked.ticks-ticksPerSecond || last <= walked.head.preSkip {
 		return 0, 0, errOgg
 	}
 
-	return timeOf(last - head.preSkip), head.channels, nil
+	return timeOf(last - walked.head.preSkip), walked.head.channels, nil
 }

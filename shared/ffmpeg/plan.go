@@ -79,8 +79,8 @@ func planFor(duration time.Duration, bounds transcript.Bounds) (plan, error) {
 	return chosen, nil
 }
 
-// divide makes equal parts.
-func divide(duration, most time.Duration, whole bool) (target time.Duration, parts int) {
+// divide makes equal parts: how long each is, and how many they are.
+func divide(duration, most time.Duration, whole bool) (time.Duration, int) {
 	if !whole {
 		most = min(most, partLength)
 	}
@@ -89,7 +89,7 @@ func divide(duration, most time.Duration, whole bool) (target time.Duration, par
 		return most, 1
 	}
 
-	parts = int((duration + most - 1) / most)
+	parts := int((duration + most - 1) / most)
 
 	return (duration + time.Duration(parts) - 1) / time.Duration(parts), parts
 }

@@ -77,9 +77,18 @@ func prepare(t *testing.T, media transcript.Media, bounds transcript.Bounds, lon
 func partsOf(t *testing.T, media transcript.Media, bounds transcript.Bounds, longest time.Duration) (prepared, error) {
 	t.Helper()
 
+	return partsOfBy(t, program(t), media, bounds, longest)
+}
+
+// partsOfBy is partsOf by another program.
+func partsOfBy(
+	t *testing.T, program string, media transcript.Media, bounds transcript.Bounds, longest time.Duration,
+) (prepared, error) {
+	t.Helper()
+
 	var made prepared
 
-	work, err := ffmpeg.NewPreparer(program(t)).Prepare(t.Context(), media, bounds, longest)
+	work, err := ffmpeg.NewPreparer(program).Prepare(t.Context(), media, bounds, longest)
 	if err != nil {
 		return made, err
 	}
@@ -252,7 +261,9 @@ func loud(of []int16, second float64) bool {
 
 // speech is a WAV of so many seconds, of bursts of sound of 1 to 3 s with
 // pauses of 0.7 s between them, and where the pauses are.
-func speech(length float64) (file []byte, pauses [][2]float64) {
+func speech(length float64) ([]byte, [][2]float64) {
+	var pauses [][2]float64
+
 	chance := rand.New(rand.NewPCG(1, 2))
 	sound := tone(length)
 

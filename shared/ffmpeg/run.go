@@ -179,7 +179,12 @@ func (p *process) begin(ctx context.Context, how launch) error {
 }
 
 // pipes makes what ffmpeg reads and writes.
-func (p *process) pipes(how launch) (feed io.WriteCloser, err error) {
+func (p *process) pipes(how launch) (io.WriteCloser, error) {
+	var (
+		feed io.WriteCloser
+		err  error
+	)
+
 	if p.output, err = p.command.StdoutPipe(); err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "make a pipe for ffmpeg")
 	}

@@ -99,12 +99,12 @@ func (m *meter) of(number int32) uint8 {
 // middle of the quietest stretch, and whether that is a silence. Of two that
 // are as quiet the later one is taken. A stretch is as quiet as its loudest
 // packet.
-func bestCut(levels []uint8) (at int, silent bool) {
+func bestCut(levels []uint8) (int, bool) {
 	if len(levels) < hush {
 		return len(levels), false
 	}
 
-	best := [2]int{loudest + 1, 0}
+	best, at := [2]int{loudest + 1, 0}, 0
 
 	for end := hush; end <= len(levels); end++ {
 		stretch := levels[end-hush : end]

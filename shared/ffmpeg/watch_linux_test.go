@@ -8,7 +8,7 @@ import (
 )
 
 // watch tells afterwards whether a file was opened.
-func watch(t *testing.T, path string) (opened func() bool) {
+func watch(t *testing.T, path string) func() bool {
 	t.Helper()
 
 	descriptor, err := unix.InotifyInit1(unix.IN_NONBLOCK | unix.IN_CLOEXEC)

@@ -5,4 +5,4 @@ package ffmpeg_test
 import "testing"
 
 // watch sees nothing: only Linux is asked.
-func watch(*testing.T, string) (opened func() bool) { return func() bool { return false } }
+func watch(*testing.T, string) func() bool { return func() bool { return false } }

@@ -158,13 +158,12 @@ func plainly(ctx context.Context, program, path string) error {
 	if err != nil {
 		return fmt.Errorf("open the lesson: %w", err)
 	}
-	defer file.Close() // it was read
 
 	command := exec.CommandContext(ctx, program, "-v", "error", "-i", "pipe:0", "-vn", "-ac", "1", "-ar", "16000", "-c:a", "libopus",
 		"-b:a", "32k", "-application", "voip", "-compression_level", "0", "-threads", "1", "-f", "ogg", "pipe:1")
 	command.Stdin, command.Stdout = file, io.Discard
 
-	if err := command.Run(); err != nil {
+	if err := errors.Join(command.Run(), file.Close()); err != nil {
 		return fmt.Errorf("run ffmpeg alone: %w", err)
 	}
 
@@ -173,7 +172,7 @@ func plainly(ctx context.Context, program, path string) error {
 
 // prepareFile prepares a file that follows itself so many times, and gives how
 // long the parts are in all.
-func prepareFile(ctx context.Context, program, path string, times int) (length time.Duration, err error) {
+func prepareFile(ctx context.Context, program, path string, times int) (_ time.Duration, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return 0, fmt.Errorf("read the lesson: %w", err)
@@ -200,6 +199,8 @@ func prepareFile(ctx context.Context, program, path string, times int) (length t
 	}
 
 	defer func() { err = errors.Join(err, work.Close()) }()
+
+	length := time.Duration(0)
 
 	for {
 		part, err := work.Next(ctx)
