@@ -49,7 +49,10 @@ func TestReport(t *testing.T) {
 	assert.Equal(t, []any{"wav", time.Duration(0), time.Duration(0), false, false},
 		read("Input #0, wav, from 'x':\n  Duration: N/A, start: 0\n  Stream #0:0: Video: png\n"))
 
-	for _, clock := range []string{"", "1", "1:2", "-1:00:00", "00:60:00", "00:00:60", "00:00:NaN", "00:00:-1", "00:00:Inf", "999999999:00:00", "1:2:3:4"} {
+	for _, clock := range []string{
+		"", "1", "1:2", "-1:00:00", "00:60:00", "00:00:60", "00:00:NaN", "00:00:-1",
+		"00:00:Inf", "999999999:00:00", "1:2:3:4",
+	} {
 		assert.Equal(t, time.Duration(0), read("Input #0, wav, from 'x':\n  Duration: " + clock + ", start: 0\n")[1], clock)
 	}
 }
@@ -130,7 +133,7 @@ func TestOggOpusHoldsWhatIsWritten(t *testing.T) {
 		assert.Equal(t, time.Duration(ticks)*time.Second/48_000, length)
 
 		spoilt := bytes.Clone(file)
-		spoilt[rapid.IntRange(0, len(file)-1).Draw(t, "at")] ^= byte(rapid.IntRange(1, 255).Draw(t, "by"))
+		spoilt[rapid.IntRange(0, len(file)-1).Draw(t, "at")] ^= rapid.ByteRange(1, 255).Draw(t, "by")
 		_, _, err = ffmpeg.WalkOpus(spoilt)
 		require.Error(t, err, "each byte counts")
 	})
@@ -212,10 +215,10 @@ func FuzzMP3(f *testing.F) {
 func TestBestCut(t *testing.T) {
 	t.Parallel()
 
-	levels := func(stretches ...[2]int) []uint8 {
+	levels := func(stretches ...[2]uint8) []uint8 {
 		var all []uint8
 		for _, of := range stretches {
-			all = append(all, bytes.Repeat([]byte{uint8(of[1])}, of[0])...)
+			all = append(all, bytes.Repeat([]byte{of[1]}, int(of[0]))...)
 		}
 
 		return all
@@ -227,14 +230,14 @@ func TestBestCut(t *testing.T) {
 		most   int
 		silent bool
 	}{
-		"a pause":             {levels([2]int{200, 80}, [2]int{30, 20}, [2]int{200, 80}), 207, 223, true},
-		"a pause in noise":    {levels([2]int{200, 85}, [2]int{30, 60}, [2]int{200, 85}), 207, 223, true},
-		"the quieter of two":  {levels([2]int{99, 80}, [2]int{30, 40}, [2]int{99, 80}, [2]int{30, 20}, [2]int{99, 80}), 235, 251, true},
-		"the later of two":    {levels([2]int{99, 80}, [2]int{30, 20}, [2]int{99, 80}, [2]int{30, 20}, [2]int{99, 80}), 235, 251, true},
-		"too short to be one": {levels([2]int{200, 80}, [2]int{5, 0}, [2]int{200, 80}), 190, 215, false},
-		"no pause":            {levels([2]int{400, 80}), 0, 400, false},
-		"nothing but silence": {levels([2]int{400, 0}), 380, 400, true},
-		"hardly anything":     {levels([2]int{3, 0}), 3, 3, false},
+		"a pause":             {levels([2]uint8{200, 80}, [2]uint8{30, 20}, [2]uint8{200, 80}), 207, 223, true},
+		"a pause in noise":    {levels([2]uint8{200, 85}, [2]uint8{30, 60}, [2]uint8{200, 85}), 207, 223, true},
+		"the quieter of two":  {levels([2]uint8{99, 80}, [2]uint8{30, 40}, [2]uint8{99, 80}, [2]uint8{30, 20}, [2]uint8{99, 80}), 235, 251, true},
+		"the later of two":    {levels([2]uint8{99, 80}, [2]uint8{30, 20}, [2]uint8{99, 80}, [2]uint8{30, 20}, [2]uint8{99, 80}), 235, 251, true},
+		"too short to be one": {levels([2]uint8{200, 80}, [2]uint8{5, 0}, [2]uint8{200, 80}), 190, 215, false},
+		"no pause":            {levels([2]uint8{250, 80}), 0, 400, false},
+		"nothing but silence": {levels([2]uint8{250, 0}), 230, 250, true},
+		"hardly anything":     {levels([2]uint8{3, 0}), 3, 3, false},
 		"nothing":             {nil, 0, 0, false},
 	} {
 		at, silent := ffmpeg.BestCut(c.levels)

@@ -223,16 +223,20 @@ func TestWhatIsNotCopied(t *testing.T) {
 	media := stored(voice)
 	media.Link = func(context.Context) (string, error) { return "https://bucket/voice", nil }
 
-	made, err := prepare(t, media, with(func(b *transcript.Bounds) { b.Bytes, b.LinkBytes = int64(len(voice))-1, int64(len(voice)) }), time.Hour)
+	made, err := prepare(t, media, with(func(b *transcript.Bounds) { b.Bytes, b.LinkBytes = media.Size-1, media.Size }), time.Hour)
 	require.NoError(t, err)
 	assert.True(t, made.about.Copied)
 }
+
+// inMinutes are the bounds of a provider that hears a minute at once.
+var inMinutes = transcript.Bounds{Duration: time.Minute}
 
 // samples decodes audio to 16 kHz.
 func samples(t *testing.T, audio []byte) []int16 {
 	t.Helper()
 
-	decode := exec.CommandContext(t.Context(), program(t), "-v", "error", "-i", "pipe:0", "-ac", "1", "-ar", "16000", "-f", "s16le", "pipe:1")
+	decode := exec.CommandContext(t.Context(), program(t),
+		"-v", "error", "-i", "pipe:0", "-ac", "1", "-ar", "16000", "-f", "s16le", "pipe:1")
 	decode.Stdin = bytes.NewReader(audio)
 	output, err := decode.Output()
 	require.NoError(t, err)
@@ -485,7 +489,7 @@ func TestIndexAtTheEnd(t *testing.T) {
 func TestClosingAPreparedEarly(t *testing.T) {
 	for name, content := range map[string][]byte{"piped": wav(tone(600), nil), "read about in": mp4(tone(600), true, nil)} {
 		for _, parts := range []int{0, 1} {
-			work, err := ffmpeg.NewPreparer(program(t)).Prepare(t.Context(), stored(content), transcript.Bounds{Duration: time.Minute}, time.Hour)
+			work, err := ffmpeg.NewPreparer(program(t)).Prepare(t.Context(), stored(content), inMinutes, time.Hour)
 			require.NoError(t, err, name)
 
 			for range parts {
@@ -506,7 +510,7 @@ func TestClosingAPreparedEarly(t *testing.T) {
 //nolint:paralleltest // see above
 func TestTimeIsUpForAPart(t *testing.T) {
 	for name, content := range map[string][]byte{"piped": wav(tone(1200), nil), "read about in": mp4(tone(1200), true, nil)} {
-		work, err := ffmpeg.NewPreparer(program(t)).Prepare(t.Context(), stored(content), transcript.Bounds{Duration: time.Minute}, time.Hour)
+		work, err := ffmpeg.NewPreparer(program(t)).Prepare(t.Context(), stored(content), inMinutes, time.Hour)
 		require.NoError(t, err, name)
 
 		ctx, cancel := context.WithCancel(t.Context())
@@ -530,7 +534,8 @@ func TestConfinement(t *testing.T) {
 		t.Skip("only Linux limits a program from outside")
 	}
 
-	path := script(t, `case "$*" in *pipe:1*) read x; { env; ls -A; ulimit -v; ulimit -t; ulimit -n; ulimit -f; echo "$*"; } >&2; exit 1;; esac
+	path := script(t, `case "$*" in *pipe:1*) read x
+{ env; ls -A; ulimit -v; ulimit -t; ulimit -n; ulimit -f; echo "$*"; } >&2; exit 1;; esac
 echo "Input #0, wav, from 'x':" >&2; echo "  Duration: 00:00:03.00, start" >&2; echo "  Stream #0:0: Audio: pcm" >&2; exit 1`)
 
 	t.Setenv("LAPAK_SECRET", "x")
