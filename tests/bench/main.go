@@ -42,7 +42,7 @@ func bench(ctx context.Context, args []string) (err error) {
 	download := flags.Int("download", 2000, "megabytes of the file that download fetches; 0: none")
 	downloads := flags.Int("downloads", 3, "how often it fetches it")
 	starts := flags.Bool("starts", true, "measure cold and warm starts")
-	prepare := flags.Bool("media", true, "measure the preparation of media too")
+	prepare := flags.Bool("media", true, "measure the preparation of media")
 	lesson := flags.String(strings.TrimPrefix(held, "-"), "", "only prepare a file, and tell the memory that it took")
 
 	if err := flags.Parse(args); err != nil {
