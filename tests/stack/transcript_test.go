@@ -65,7 +65,7 @@ func filesOpenRight(t *testing.T, budi *customer, result control.Message) {
 	}
 
 	const (
-		spokenFrom = 1500 * time.Millisecond // the voice begins after 0.3 s of silence
+		spokenFrom = 1500 * time.Millisecond  // the voice begins after 0.3 s of silence
 		length     = 10730 * time.Millisecond // of the file: what is quickly said stays on screen to be read
 	)
 
