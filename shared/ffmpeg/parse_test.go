@@ -215,10 +215,12 @@ func FuzzMP3(f *testing.F) {
 func TestBestCut(t *testing.T) {
 	t.Parallel()
 
-	levels := func(stretches ...[2]uint8) []uint8 {
+	type of = [2]uint8 // packets, level
+
+	levels := func(stretches ...of) []uint8 {
 		var all []uint8
-		for _, of := range stretches {
-			all = append(all, bytes.Repeat([]byte{of[1]}, int(of[0]))...)
+		for _, stretch := range stretches {
+			all = append(all, bytes.Repeat([]byte{stretch[1]}, int(stretch[0]))...)
 		}
 
 		return all
@@ -230,14 +232,14 @@ func TestBestCut(t *testing.T) {
 		most   int
 		silent bool
 	}{
-		"a pause":             {levels([2]uint8{200, 80}, [2]uint8{30, 20}, [2]uint8{200, 80}), 207, 223, true},
-		"a pause in noise":    {levels([2]uint8{200, 85}, [2]uint8{30, 60}, [2]uint8{200, 85}), 207, 223, true},
-		"the quieter of two":  {levels([2]uint8{99, 80}, [2]uint8{30, 40}, [2]uint8{99, 80}, [2]uint8{30, 20}, [2]uint8{99, 80}), 235, 251, true},
-		"the later of two":    {levels([2]uint8{99, 80}, [2]uint8{30, 20}, [2]uint8{99, 80}, [2]uint8{30, 20}, [2]uint8{99, 80}), 235, 251, true},
-		"too short to be one": {levels([2]uint8{200, 80}, [2]uint8{5, 0}, [2]uint8{200, 80}), 190, 215, false},
-		"no pause":            {levels([2]uint8{250, 80}), 0, 400, false},
-		"nothing but silence": {levels([2]uint8{250, 0}), 230, 250, true},
-		"hardly anything":     {levels([2]uint8{3, 0}), 3, 3, false},
+		"a pause":             {levels(of{200, 80}, of{30, 20}, of{200, 80}), 207, 223, true},
+		"a pause in noise":    {levels(of{200, 85}, of{30, 60}, of{200, 85}), 207, 223, true},
+		"the quieter of two":  {levels(of{99, 80}, of{30, 40}, of{99, 80}, of{30, 20}, of{99, 80}), 235, 251, true},
+		"the later of two":    {levels(of{99, 80}, of{30, 20}, of{99, 80}, of{30, 20}, of{99, 80}), 235, 251, true},
+		"too short to be one": {levels(of{200, 80}, of{5, 0}, of{200, 80}), 190, 215, false},
+		"no pause":            {levels(of{250, 80}), 0, 400, false},
+		"nothing but silence": {levels(of{250, 0}), 230, 250, true},
+		"hardly anything":     {levels(of{3, 0}), 3, 3, false},
 		"nothing":             {nil, 0, 0, false},
 	} {
 		at, silent := ffmpeg.BestCut(c.levels)
