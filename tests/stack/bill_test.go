@@ -39,20 +39,23 @@ func TestBill(t *testing.T) {
 	settle(t)
 	compareBill(t, "voice message", gateway.since(mark), map[string]int{
 		"webhook SQS.SendMessageBatch":           1,
-		"bot DynamoDB.GetItem":                   3, // session, user, limit of the store
-		"bot DynamoDB.PutItem":                   2,
-		"bot DynamoDB.TransactWriteItems":        1, // the job and its outbox row
+		"bot DynamoDB.GetItem":                   4, // session, user, limit of the store; what is left of the quota, to tell it
+		"bot DynamoDB.Query":                     1, // the newest jobs: how many are under way
+		"bot DynamoDB.PutItem":                   2, // limit of the store, session
+		"bot DynamoDB.TransactWriteItems":        1, // the job, its quota and its outbox row
 		"relay SQS.SendMessageBatch":             3, // to download, transcribe, deliver
 		"relay DynamoDB.DeleteItem":              3,
-		"download DynamoDB.GetItem":              3,
-		"download DynamoDB.PutItem":              1,
+		"download DynamoDB.GetItem":              4, // the job: to lease it, before its progress is shown, to move it; the file's name
+		"download DynamoDB.PutItem":              2, // the lease; what the file's name stands for
 		"download DynamoDB.TransactWriteItems":   1,
 		"download S3.PUT":                        1,
-		"transcribe DynamoDB.GetItem":            4,
-		"transcribe DynamoDB.PutItem":            2, // the lease, and the cache
+		"transcribe DynamoDB.GetItem":            7, // the job: to lease it, before its progress is shown, to move it; cache; flight
+		"transcribe DynamoDB.PutItem":            4, // the store's slot, the lease, the flight, the cache
+		"transcribe DynamoDB.DeleteItem":         2, // slot and flight
 		"transcribe DynamoDB.TransactWriteItems": 1,
-		"transcribe S3.GET":                      1,
-		"transcribe S3.PUT":                      1,
+		"transcribe S3.HEAD":                     1, // how large the file is, for the parts
+		"transcribe S3.GET":                      2,
+		"transcribe S3.PUT":                      2, // the transcript, for its person and for the cache
 		"transcribe S3.DELETE":                   1,
 		"deliver DynamoDB.GetItem":               3,
 		"deliver DynamoDB.PutItem":               2,

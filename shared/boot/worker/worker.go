@@ -57,15 +57,13 @@ func Queue(base boot.Base, url string, ordered bool) *sqs.Queue {
 	return sqs.New(awssqs.NewFromConfig(base.AWS), url, ordered)
 }
 
-// Function gives the function that handles what comes in the standard queues
-// at URLs.
-func Function(base boot.Base, handle queue.Handler, urls ...string) lambda.Function {
-	functions := make(map[string]lambda.Function, len(urls))
-	for _, url := range urls {
-		functions[path.Base(url)] = lambda.Handler(Queue(base, url, false), false, handle)
-	}
-
-	return lambda.ByQueue(functions)
+// Function gives the function that handles what comes in two queues, neither of
+// them FIFO: for all, and for those with priority.
+func Function(base boot.Base, handle queue.Handler, standard, priority string) lambda.Function {
+	return lambda.ByQueue(path.Base(standard), map[string]lambda.Function{
+		path.Base(standard): lambda.Handler(Queue(base, standard, false), false, handle),
+		path.Base(priority): lambda.Handler(Queue(base, priority, false), false, handle),
+	})
 }
 
 // Bucket opens a bucket.

@@ -27,10 +27,10 @@ const (
 // Function is what Lambda calls with a batch.
 type Function func(context.Context, events.SQSEvent) (events.SQSEventResponse, error)
 
-// ByQueue gives the function of several queues, by their names: what comes of
-// a queue, which is one queue's batch, goes to that queue's function. Internal
-// where a batch comes from any other.
-func ByQueue(functions map[string]Function) Function {
+// ByQueue gives the function of several queues, by their names: a batch goes to
+// the function of the queue that it comes from. A batch of any other queue, such
+// as an event written by hand, goes to that of the standard queue.
+func ByQueue(standard string, functions map[string]Function) Function {
 	return func(ctx context.Context, event events.SQSEvent) (events.SQSEventResponse, error) {
 		if len(event.Records) == 0 {
 			return Respond(nil), nil
@@ -40,7 +40,7 @@ func ByQueue(functions map[string]Function) Function {
 
 		function, ok := functions[source[strings.LastIndexByte(source, ':')+1:]]
 		if !ok {
-			return Respond(nil), errs.New(errs.Internal, "handle a batch of %s: this function knows no such queue", source)
+			function = functions[standard]
 		}
 
 		return function(ctx, event)
