@@ -44,10 +44,10 @@ func TestTierAdmits(t *testing.T) {
 		key  string
 		args errs.Args
 	}{
-		"as large as may be":   {tier, transcript.Source{Size: 20 << 20, Duration: time.Hour}, "", nil},
-		"nothing known":        {tier, transcript.Source{}, "", nil},
-		"no limits":            {transcript.Tier{}, transcript.Source{Size: 1 << 40, Duration: 99 * time.Hour}, "", nil},
-		"a byte more":          {tier, transcript.Source{Size: 20<<20 + 1}, "error.too_big", errs.Args{"Limit": 20}},
+		"as large as may be": {tier, transcript.Source{Size: 20 << 20, Duration: time.Hour}, "", nil},
+		"nothing known":      {tier, transcript.Source{}, "", nil},
+		"no limits":          {transcript.Tier{}, transcript.Source{Size: 1 << 40, Duration: 99 * time.Hour}, "", nil},
+		"a byte more":        {tier, transcript.Source{Size: 20<<20 + 1}, "error.too_big", errs.Args{"Limit": 20}},
 		"a second more": {
 			tier, transcript.Source{Duration: time.Hour + time.Second},
 			"error.too_long_for_tier", errs.Args{"Length": 61, "Limit": 60},
