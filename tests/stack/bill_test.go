@@ -49,7 +49,7 @@ func TestBill(t *testing.T) {
 		"download DynamoDB.PutItem":              2, // the lease; what the file's name stands for
 		"download DynamoDB.TransactWriteItems":   1,
 		"download S3.PUT":                        1,
-		"transcribe DynamoDB.GetItem":            7, // the job: to lease it, before its progress is shown, to move it; cache; flight
+		"transcribe DynamoDB.GetItem":            6, // the job: to lease it, before its progress is shown, to move it; cache; flight twice
 		"transcribe DynamoDB.PutItem":            4, // the store's slot, the lease, the flight, the cache
 		"transcribe DynamoDB.DeleteItem":         2, // slot and flight
 		"transcribe DynamoDB.TransactWriteItems": 1,
