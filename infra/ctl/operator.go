@@ -33,7 +33,7 @@ import (
 type settings struct {
 	State          string `env:"LAPAK_STATE_TABLE"`
 	Secrets        string `env:"LAPAK_SECRETS_PREFIX"`
-	Telegram       string `env:"LAPAK_TELEGRAM_URL"         envDefault:"https://api.telegram.org"`
+	Telegram       string `env:"LAPAK_TELEGRAM_URL"                  envDefault:"https://api.telegram.org"`
 	Updates        string `env:"LAPAK_QUEUE_UPDATES"`
 	Downloads      string `env:"LAPAK_QUEUE_DOWNLOADS"`
 	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS"`

@@ -49,8 +49,10 @@ func TestTierAdmits(t *testing.T) {
 		"no limits":          {transcript.Tier{}, transcript.Source{Size: 1 << 40, Duration: 99 * time.Hour}, "", nil},
 		"a byte more":        {tier, transcript.Source{Size: 20<<20 + 1}, "error.too_big", errs.Args{"Limit": 20}},
 		"a second more": {
-			tier, transcript.Source{Duration: time.Hour + time.Second},
-			"error.too_long_for_tier", errs.Args{"Length": 61, "Limit": 60},
+			tier,
+			transcript.Source{Duration: time.Hour + time.Second},
+			"error.too_long_for_tier",
+			errs.Args{"Length": 61, "Limit": 60},
 		},
 		"both: size says more": {tier, transcript.Source{Size: 1 << 40, Duration: 2 * time.Hour}, "error.too_big", errs.Args{"Limit": 20}},
 	} {

@@ -40,8 +40,10 @@ func checkLeftovers(ctx context.Context) error {
 
 	var failures []error
 
-	for _, output := range []string{"UpdatesQueueUrl", "DownloadsQueueUrl", "TranscriptionsQueueUrl",
-		"TranscriptionsPriorityQueueUrl", "DeliveriesQueueUrl"} {
+	for _, output := range []string{
+		"UpdatesQueueUrl", "DownloadsQueueUrl", "TranscriptionsQueueUrl",
+		"TranscriptionsPriorityQueueUrl", "DeliveriesQueueUrl",
+	} {
 		name := path.Base(cloud.Outputs[output])
 
 		visible, invisible, err := settled(ctx, client, cloud.Outputs[output], expected.invisible[name])
