@@ -64,7 +64,7 @@ func convertArguments(input string, bitrate int, levels bool) []string {
 
 	arguments = append(arguments, "-map", "[opus]", "-map_metadata", "-1", "-c:a", "libopus", "-b:a", fmt.Sprint(bitrate),
 		"-application", "voip", "-compression_level", "0", "-frame_duration", "20", "-threads", "1",
-		"-page_duration", "100000", "-f", "ogg", "pipe:1")
+		"-page_duration", "250000", "-f", "ogg", "pipe:1")
 
 	if levels {
 		arguments = append(arguments, "-map", "[plain]", "-c:a", "pcm_s16le", "-f", "s16le", levelPipe)
