@@ -89,9 +89,9 @@ func TestScreensByButton(t *testing.T) {
 		{"Kembali", "Atau pilih"},
 		{"Riwayat", "Belum ada transkrip"},
 		{"Kembali", "Atau pilih"},
-		{"Pengaturan", "Bahasa:"},
-		{"Bahasa", "Mau pakai bahasa apa"},
-		{"Kembali", "Bahasa:"},
+		{"Pengaturan", "Bahasa bot:"},
+		{"🌐 Bahasa", "Mau pakai bahasa apa"},
+		{"Kembali", "Bahasa bot:"},
 		{"Kembali", "Atau pilih"},
 		{"Bantuan", "/history"},
 	} {

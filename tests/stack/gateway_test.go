@@ -332,15 +332,19 @@ func functionNames() []string {
 // caller finds the function's process at the other end of a connection, by
 // Linux's /proc; 0 where it is none or has ended.
 func caller(remote string) (int, string) {
-	socket := socketOf(remote)
-	if socket == "" {
-		return 0, ""
-	}
+	const looks = 5 // the kernel's table changes while it is read, so that a row may be missed
 
-	for _, function := range functionNames() {
-		for _, pid := range cloud.Processes(function) {
-			if holds(pid, socket) {
-				return pid, function
+	for range looks {
+		socket := socketOf(remote)
+		if socket == "" {
+			continue
+		}
+
+		for _, function := range functionNames() {
+			for _, pid := range cloud.Processes(function) {
+				if holds(pid, socket) {
+					return pid, function
+				}
 			}
 		}
 	}

@@ -2,8 +2,10 @@ package stack_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lapak-id/lapak/localstack/telegram/control"
 )
@@ -75,22 +77,34 @@ func TestEmptyFile(t *testing.T) {
 	}
 }
 
-// A file that Telegram will not give to a bot is refused at once: nothing is
-// queued, nothing is fetched.
+// A file that is larger than Telegram gives to anybody is refused at once:
+// nothing is queued, nothing is fetched.
 func TestTooLargeFile(t *testing.T) {
 	t.Parallel()
 
-	const tooLarge = 20<<20 + 1
+	const tooLarge = 3_000_000_000
 
 	shop := openShop(t)
 	person := shop.customer(t, "id")
 
-	person.sendsContent(control.Upload{
-		Kind: "document", Name: "rapat.mp3", MIME: "audio/mpeg", Content: bytes.NewReader(make([]byte, tooLarge)),
-	})
+	update, err := json.Marshal(map[string]any{"update_id": injected.Add(1), "message": map[string]any{
+		"message_id": 1000, "date": time.Now().Unix(),
+		"chat": map[string]any{"id": person.User, "type": "private", "first_name": "Wati"},
+		"from": map[string]any{"id": person.User, "is_bot": false, "first_name": "Wati", "language_code": "id"},
+		"document": map[string]any{
+			"file_id": "huge", "file_unique_id": "huge", "file_name": "rapat.mp3", "mime_type": "audio/mpeg", "file_size": tooLarge,
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 
-	answer := person.wait(control.Condition{})
-	if !strings.Contains(answer.Text, "lebih besar dari 20 MB") {
+	if err := people.InjectUpdate(t.Context(), shop.BotID(), update); err != nil {
+		t.Fatal(err)
+	}
+
+	answer := person.wait(control.Condition{Text: "lebih besar dari"})
+	if !strings.Contains(answer.Text, "lebih besar dari 2.000 MB") {
 		t.Errorf("the bot says %q", answer.Text)
 	}
 
