@@ -53,6 +53,10 @@ func planFor(duration time.Duration, bounds transcript.Bounds) (plan, error) {
 		need = unbounded
 	}
 
+	if bounds.Duration > 0 {
+		need = min(need, bounds.Duration) // no bitrate makes more go
+	}
+
 	chosen := plan{most: bounds.Bytes}
 
 	for _, chosen.bitrate = range bitrates {
