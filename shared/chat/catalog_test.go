@@ -385,6 +385,8 @@ func TestJobsAreToldAsTheyStand(t *testing.T) {
 		shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Transcribing, Part: 2, Parts: 8, Left: 50 * time.Second})))
 	require.Contains(t, shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Transcribing, Part: 8, Parts: 8})),
 		"▰▰▰▰▰▰▰▰▰▰ menulis bagian 8 dari 8\n")
+	require.Contains(t, shown(catalog.Progress(job, transcript.Progress{Stage: transcript.Compressing, Percent: 4, Bytes: 9_800_000})),
+		"mengecilkan 4 % · jadi sekitar 9,8 MB")
 	require.Contains(t, shown(catalog.Progress(job, transcript.Progress{})), "Sudah kuterima")
 	require.Contains(t, shown(catalog.Progress(job, downloading(250))), "▰▰▰▰▰▰▰▰▰▰ ")
 	require.Contains(t, shown(catalog.Progress(job, downloading(-3))), "▱▱▱▱▱▱▱▱▱▱ ")

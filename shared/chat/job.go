@@ -74,6 +74,9 @@ func (c *Catalog) Progress(job transcript.Job, at transcript.Progress) message.T
 		line = bar(at.Percent) + " " + words.html("job.downloading", errs.Args{"Percent": clamp(at.Percent)})
 	case transcript.Compressing:
 		line = bar(at.Percent) + " " + words.html("job.compressing", errs.Args{"Percent": clamp(at.Percent)})
+		if at.Bytes > 0 {
+			line += " · " + words.html("job.compressed", errs.Args{"Size": words.size(at.Bytes)})
+		}
 	case transcript.Awaiting:
 		line = words.html("job.awaiting", nil)
 	case transcript.Transcribing:

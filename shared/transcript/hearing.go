@@ -244,7 +244,9 @@ func (h *hearing) progress() Progress {
 	defer h.mu.Unlock()
 
 	if h.made == 0 && !h.about.Copied && h.about.Duration > worthWatching {
-		return Progress{Stage: Compressing, Percent: int(min(hundred, hundred*h.prepared.Done()/h.about.Duration))}
+		return Progress{
+			Stage: Compressing, Percent: int(min(hundred, hundred*h.prepared.Done()/h.about.Duration)), Bytes: h.about.Bytes,
+		}
 	}
 
 	shown := Progress{Stage: Transcribing}

@@ -70,6 +70,7 @@ type Progress struct {
 	Percent int           // 0 to 100, of the stage
 	Part    int           // Transcribing: how many parts are done
 	Parts   int           // Transcribing: of how many
+	Bytes   int64         // Compressing: of what is made, estimated
 	Left    time.Duration // until the result, estimated
 }
 
