@@ -451,13 +451,20 @@ func (w *world) stepRelay(t *testing.T) {
 // stepSweep does what the function sweep does each minute.
 func (w *world) stepSweep() {
 	w.watched.lost = append(w.watched.lost, w.forgotten()...)
-	w.watched.left = append(w.watched.left, w.leftParked()...)
+
+	if w.faultless { // only a fault makes it necessary that time wakes somebody
+		w.watched.left = append(w.watched.left, w.parkedBefore(w.clock.Now().Add(time.Hour))...)
+	}
 
 	ctx, cancel := fault.Invocation(context.Background())
 	defer cancel()
 
 	_, _ = w.relay.Sweep(ctx)    // its errors are logged by Lambda and come again
 	_, _ = w.rescuer.Rescue(ctx) // next minute
+
+	if w.calm { // once nothing fails, it finds all whose time is over; the index counts whole seconds
+		w.watched.left = append(w.watched.left, w.parkedBefore(w.clock.Now().Add(-2*time.Second))...)
+	}
 }
 
 // step does one thing that might happen next.
@@ -592,16 +599,12 @@ func (w *world) forgotten() []string {
 	return forgotten
 }
 
-// leftParked gives the jobs that still wait for another one of the same content
-// though no worker is at any: nobody has woken them. Time does, but only a
-// fault may make that necessary, and not much time.
-func (w *world) leftParked() []string {
+// parkedBefore gives the jobs that still wait for another one of the same
+// content though no worker is at any, and whose time is over by then.
+func (w *world) parkedBefore(then time.Time) []string {
 	if w.depth > 0 {
 		return nil
 	}
-
-	// Once nothing fails, the sweep of a minute finds all whose time is over.
-	late := w.clock.Now().Add(-2 * time.Minute)
 
 	var left []string
 
@@ -611,7 +614,7 @@ func (w *world) leftParked() []string {
 		}
 
 		job, err := table.Decode[transcript.Job](row)
-		if err == nil && job.State.Open() && !job.Parked.IsZero() && (w.faultless || w.calm && job.Parked.Before(late)) {
+		if err == nil && job.State.Open() && !job.Parked.IsZero() && job.Parked.Before(then) {
 			left = append(left, job.ID)
 		}
 	}
