@@ -2,8 +2,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
@@ -13,23 +11,6 @@ import (
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
-
-type settings struct {
-	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
-	Scratch  string `env:"LAPAK_SCRATCH_TABLE,required,notEmpty"`
-	Bucket   string `env:"LAPAK_MEDIA_BUCKET,required,notEmpty"`
-	Standard string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
-	Priority string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY,required,notEmpty"`
-	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
-	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
-	Ffmpeg   string `env:"LAPAK_FFMPEG,required,notEmpty"`
-
-	PartsAtOnce int           `env:"LAPAK_PARTS_AT_ONCE,required,notEmpty"`
-	Longest     time.Duration `env:"LAPAK_LONGEST_RECORDING,required,notEmpty"`
-
-	StoreWorkers int `env:"LAPAK_STORE_WORKERS,required,notEmpty"`
-	Providers    providers
-}
 
 func main() {
 	worker.Run(func(base boot.Base, settings settings) (any, error) {

@@ -27,17 +27,7 @@ func speechProviders() []string { return []string{groq.Name, deepgram.Name, groq
 // providerSet gives a provider's key. The one before it goes on counting: a
 // provider that refuses the new one is asked with the old one.
 func (o *operator) providerSet(ctx context.Context, args []string) error {
-	of, args, err := providerFlags("provider set", args)
-	if err != nil {
-		return err
-	}
-
-	name, err := providerName(of, args)
-	if err != nil {
-		return err
-	}
-
-	secretName, err := o.providerSecret(ctx, of, name)
+	name, secretName, err := o.providerKey(ctx, "provider set", args)
 	if err != nil {
 		return err
 	}
@@ -59,17 +49,7 @@ func (o *operator) providerSet(ctx context.Context, args []string) error {
 // providerRemove forgets a key and the one before it. Without one a provider
 // is not asked.
 func (o *operator) providerRemove(ctx context.Context, args []string) error {
-	of, args, err := providerFlags("provider remove", args)
-	if err != nil {
-		return err
-	}
-
-	name, err := providerName(of, args)
-	if err != nil {
-		return err
-	}
-
-	secretName, err := o.providerSecret(ctx, of, name)
+	_, secretName, err := o.providerKey(ctx, "provider remove", args)
 	if err != nil {
 		return err
 	}
@@ -129,6 +109,24 @@ func (o *operator) providerList(ctx context.Context, args []string) error {
 	}
 
 	return nil
+}
+
+// providerKey reads which key a command means: the provider's name, and that of
+// the secret.
+func (o *operator) providerKey(ctx context.Context, command string, args []string) (string, string, error) {
+	of, args, err := providerFlags(command, args)
+	if err != nil {
+		return "", "", err
+	}
+
+	name, err := providerName(of, args)
+	if err != nil {
+		return "", "", err
+	}
+
+	secretName, err := o.providerSecret(ctx, of, name)
+
+	return name, secretName, err
 }
 
 // providerFlags reads the flags, which may stand before and behind the name.

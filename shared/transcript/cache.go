@@ -108,18 +108,12 @@ func (o Options) key(of table.Partition) table.Key {
 // should there be one: stored anew as the job's own. A cache that cannot be
 // read counts as empty: it only saves work.
 func (c *Cache) Answer(ctx context.Context, job Job, sha string) (Summary, bool) {
-	summary, level, err := c.answer(ctx, job, sha)
-	if err != nil {
-		if !errs.Is(err, errs.NotFound) {
-			slog.WarnContext(ctx, "transcript cache unreadable, working without it", "error", err)
-		}
-
-		return Summary{}, false
+	summary, level, ok := c.answerOrMiss(ctx, job, sha)
+	if ok {
+		c.looked(level)
 	}
 
-	c.looked(level)
-
-	return summary, true
+	return summary, ok
 }
 
 // AnswerUnseen is Answer before the file was looked at: by Telegram's own name
@@ -130,18 +124,28 @@ func (c *Cache) AnswerUnseen(ctx context.Context, job Job) (Summary, string, boo
 		return Summary{}, "", false
 	}
 
-	summary, _, err := c.answer(ctx, job, sha)
-	if err != nil {
-		if !errs.Is(err, errs.NotFound) {
-			slog.WarnContext(ctx, "transcript cache unreadable, working without it", "error", err)
-		}
-
+	summary, _, ok := c.answerOrMiss(ctx, job, sha)
+	if !ok {
 		return Summary{}, "", false
 	}
 
 	c.looked(levelUniqueID)
 
 	return summary, sha, true
+}
+
+// answerOrMiss takes a cache that cannot be read for an empty one, and says so.
+func (c *Cache) answerOrMiss(ctx context.Context, job Job, sha string) (Summary, string, bool) {
+	summary, level, err := c.answer(ctx, job, sha)
+	if err == nil {
+		return summary, level, true
+	}
+
+	if !errs.Is(err, errs.NotFound) {
+		slog.WarnContext(ctx, "transcript cache unreadable, working without it", "error", err)
+	}
+
+	return Summary{}, "", false
 }
 
 func (c *Cache) answer(ctx context.Context, job Job, sha string) (Summary, string, error) {

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -333,7 +332,7 @@ func (h *hearing) store(ctx context.Context, part Part, heard Transcript) {
 
 	text, err := json.Marshal(heard)
 	if err == nil {
-		_, err = h.bucket.Put(ctx, h.partKey(part), bytes.NewReader(text), blob.PutOptions{ContentType: "application/json"})
+		err = putTranscript(ctx, h.bucket, h.partKey(part), text)
 	}
 
 	if err != nil {

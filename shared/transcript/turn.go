@@ -47,14 +47,12 @@ func (s *Service) Turn(ctx context.Context, turn Turn) ([]Job, bool, error) {
 			return nil, false, errs.Context(err, "turn the pages of user %d", turn.User)
 		}
 
-		for _, found := range page.Rows {
-			job, err := table.Decode[Job](found)
-			if err != nil {
-				return nil, false, err
-			}
-
-			jobs = append(jobs, job)
+		found, err := jobsIn(page)
+		if err != nil {
+			return nil, false, err
 		}
+
+		jobs = append(jobs, found...)
 
 		if query.Cursor = page.Next; query.Cursor == "" || len(jobs) > turn.Limit {
 			break
