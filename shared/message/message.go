@@ -18,8 +18,34 @@ type Text struct {
 }
 
 // Button is an inline button; Data, 1 to 64 bytes, comes back when it is
-// tapped.
+// tapped. URL opens a page instead.
 type Button struct {
 	Text string
 	Data string
+	URL  string
+}
+
+// Photo is a picture with a caption of at most 1,024 UTF-16 units: what it
+// shows is either Content (PNG or JPEG) or a file that Telegram has, FileID.
+type Photo struct {
+	Content []byte
+	FileID  string
+	Caption Text
+}
+
+// Document is a file that Telegram has, with a caption.
+type Document struct {
+	FileID  string
+	Caption Text
+}
+
+// StarsInvoice asks for a payment in Telegram Stars. Telegram gives Payload, 1
+// to 128 bytes, back with the payment.
+type StarsInvoice struct {
+	Title       string // at most 32 characters
+	Description string // at most 255
+	Payload     string
+	Stars       int64
+	// Buttons stand below Telegram's own button to pay.
+	Buttons [][]Button
 }

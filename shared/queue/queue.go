@@ -117,6 +117,7 @@ const (
 	// waits behind Transcriptions, nor the other way about.
 	TranscriptionsPriority Name = "transcriptions-priority"
 	Deliveries             Name = "deliveries"
+	Payments               Name = "payments"
 )
 
 // Validate checks what every adapter must refuse before it sends. ordered

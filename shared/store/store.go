@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -31,7 +32,68 @@ type Store struct {
 	// Speech is the speech models to use, "provider/model", the best first.
 	// Empty: the stack's own order.
 	Speech    []string  `json:"speech,omitempty"`
+	Shop      Shop      `json:"shop,omitzero"`
 	CreatedAt time.Time `json:"created_at"`
+}
+
+// Shop is how a store sells. The zero Shop sells nothing.
+type Shop struct {
+	Open bool `json:"open,omitempty"`
+	// Gateways are the payment gateways of the store, the one to try first first.
+	Gateways []Account `json:"gateways,omitempty"`
+	// StoreBearsFee: the gateway's fee comes out of the price, instead of on top of it.
+	StoreBearsFee bool `json:"store_bears_fee,omitempty"`
+	// PayMinutes is how long a buyer has to pay; 0: DefaultPayMinutes.
+	PayMinutes int `json:"pay_minutes,omitempty"`
+	// TermsDays is how long what buyers submit to terms is kept; 0: DefaultTermsDays.
+	TermsDays int `json:"terms_days,omitempty"`
+	// Manual tells, by language, how to pay by hand; empty: no manual payment.
+	Manual map[string]string `json:"manual,omitempty"`
+	// Terms and Support are what /terms and /paysupport say, by language.
+	Terms   map[string]string `json:"terms,omitempty"`
+	Support map[string]string `json:"support,omitempty"`
+}
+
+// What a shop lives by unless it says otherwise.
+const (
+	DefaultPayMinutes = 15
+	DefaultTermsDays  = 30
+)
+
+// PayIn is how long a buyer has to pay.
+func (s Shop) PayIn() time.Duration {
+	return time.Duration(cmp.Or(s.PayMinutes, DefaultPayMinutes)) * time.Minute
+}
+
+// Account is a store's account at a payment gateway. Its keys are secrets,
+// under GatewayKeyName and GatewayHookName.
+type Account struct {
+	Gateway string `json:"gateway"`           // "pakasir", "stripe", "paypal", "stars"
+	Project string `json:"project,omitempty"` // the gateway's name for the account: Pakasir's slug, PayPal's client id
+	Hook    string `json:"hook,omitempty"`    // the gateway's id of the webhook, where it has one (PayPal)
+	Sandbox bool   `json:"sandbox,omitempty"` // payments of its test mode count
+}
+
+// At gives the account at a gateway; false where the store has none.
+func (s Shop) At(gateway string) (Account, bool) {
+	for _, account := range s.Gateways {
+		if account.Gateway == gateway {
+			return account, true
+		}
+	}
+
+	return Account{}, false
+}
+
+// GatewayKeyName names the secret with which a store calls a gateway.
+func GatewayKeyName(id, gateway string) string {
+	return "stores/" + id + "/gateways/" + gateway + "/key"
+}
+
+// GatewayHookName names the secret with which a gateway proves its
+// notifications to a store.
+func GatewayHookName(id, gateway string) string {
+	return "stores/" + id + "/gateways/" + gateway + "/webhook"
 }
 
 // TokenName names the secret with a store's bot token.

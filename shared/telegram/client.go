@@ -181,7 +181,7 @@ func keyboardOf(text message.Text) *telego.InlineKeyboardMarkup {
 	for _, buttons := range text.Buttons {
 		row := make([]telego.InlineKeyboardButton, 0, len(buttons))
 		for _, button := range buttons {
-			row = append(row, telego.InlineKeyboardButton{Text: button.Text, CallbackData: button.Data})
+			row = append(row, telego.InlineKeyboardButton{Text: button.Text, CallbackData: button.Data, URL: button.URL})
 		}
 
 		rows = append(rows, row)

@@ -21,6 +21,11 @@ type User struct {
 	Banned    bool      `json:"banned,omitempty"`   // the store does not want to serve them
 	Blocked   bool      `json:"blocked,omitempty"`  // they do not want to hear from the bot
 	CreatedAt time.Time `json:"created_at"`
+	// Role is what they may do beside buying; the owner's stands in the store.
+	Role Role `json:"role,omitempty"`
+	// MutedUntil is when a mute for too many taps ends, Mutes how many there were lately.
+	MutedUntil time.Time `json:"muted_until,omitzero"`
+	Mutes      int       `json:"mutes,omitempty"`
 	// PremiumUntil is when the premium tier ends; zero: they never had it.
 	PremiumUntil time.Time `json:"premium_until,omitzero"`
 
