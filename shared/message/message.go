@@ -46,6 +46,8 @@ type StarsInvoice struct {
 	Description string // at most 255
 	Payload     string
 	Stars       int64
-	// Buttons stand below Telegram's own button to pay.
+	// Pay is what the button to pay says where Buttons stand below it; without
+	// any, Telegram words it.
+	Pay     string
 	Buttons [][]Button
 }

@@ -642,3 +642,74 @@ func TestBotsSpeakForTheirStoreWithItsToken(t *testing.T) {
 	require.Equal(t, errs.Invalid, errs.CodeOf(err))
 	require.NotContains(t, err.Error(), "no token")
 }
+
+func TestShopMessages(t *testing.T) {
+	t.Parallel()
+
+	s := serve(t, aMessage)
+	client := s.client(t)
+
+	number, err := client.SendPhoto(t.Context(), 5, message.Photo{Content: []byte("PNG"), Caption: aText()})
+	require.NoError(t, err)
+	require.Equal(t, 77, number)
+
+	number, err = client.SendPhoto(t.Context(), 5, message.Photo{FileID: "photo-1"})
+	require.NoError(t, err)
+	require.Equal(t, 77, number)
+
+	number, err = client.SendFile(t.Context(), 5, message.Document{FileID: "file-1", Caption: aText()})
+	require.NoError(t, err)
+	require.Equal(t, 77, number)
+
+	require.NoError(t, client.EditCaption(t.Context(), 5, 77, aText()))
+
+	invoice := message.StarsInvoice{Title: "Netflix", Description: "1 month", Payload: "LP-1-5", Stars: 150}
+	_, err = client.SendInvoice(t.Context(), 5, invoice)
+	require.NoError(t, err)
+
+	invoice.Pay, invoice.Buttons = "Pay", aText().Buttons
+	_, err = client.SendInvoice(t.Context(), 5, invoice)
+	require.NoError(t, err)
+
+	calls := s.got()
+	require.Len(t, calls, 6)
+	require.Equal(t, "sendPhoto", calls[0].method)
+	require.Equal(t, []byte("PNG"), calls[0].file)
+	require.Equal(t, "<b>hi</b>", calls[0].params["caption"])
+	require.Contains(t, calls[0].params["reply_markup"], "go:1")
+	require.Equal(t, "photo-1", calls[1].params["photo"])
+	require.Equal(t, "file-1", calls[2].params["document"])
+	require.Equal(t, "editMessageCaption", calls[3].method)
+	require.Equal(t, "XTR", calls[4].params["currency"])
+	require.Equal(t, "LP-1-5", calls[4].params["payload"])
+	require.NotContains(t, calls[4].params, "reply_markup")
+
+	keyboard, err := json.Marshal(calls[5].params["reply_markup"])
+	require.NoError(t, err)
+	require.JSONEq(t,
+		`{"inline_keyboard":[[{"text":"Pay","pay":true}],[{"text":"Go","callback_data":"go:1"}]]}`, string(keyboard))
+}
+
+func TestACaptionThatSaysSoAlreadyIsFine(t *testing.T) {
+	t.Parallel()
+
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ string) {
+		refuse(w, http.StatusBadRequest, "Bad Request: message is not modified")
+	})
+	require.NoError(t, s.client(t).EditCaption(t.Context(), 5, 77, aText()))
+}
+
+func TestStarsAreGivenBackOnce(t *testing.T) {
+	t.Parallel()
+
+	answers := make(chan string, 2)
+	answers <- "Bad Request: CHARGE_ALREADY_REFUNDED"
+	answers <- "Bad Request: CHARGE_ID_INVALID"
+
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request, _ string) { refuse(w, http.StatusBadRequest, <-answers) })
+	client := s.client(t)
+
+	require.NoError(t, client.RefundStars(t.Context(), 5, "charge-1"))
+	require.Equal(t, errs.Invalid, errs.CodeOf(client.RefundStars(t.Context(), 5, "charge-2")))
+	require.Equal(t, "charge-2", s.got()[1].params["telegram_payment_charge_id"])
+}
