@@ -1,5 +1,7 @@
 package order
 
+import "github.com/lapak-id/lapak/shared/user"
+
 // Task is what a message of the payments queue asks for.
 type Task string
 
@@ -39,5 +41,7 @@ type Message struct {
 	Gateway     string         `json:"gateway,omitempty"`
 	Transaction string         `json:"transaction,omitempty"`
 	Text        string         `json:"text,omitempty"` // Notify: catalog key
+	// May has Notify tell everybody who may do this, instead of the person.
+	May user.Permission `json:"may,omitempty"`
 	Args        map[string]any `json:"args,omitempty"`
 }

@@ -172,6 +172,13 @@ func ParseReference(store, text string) (Ref, error) {
 	return ref, nil
 }
 
+// Gateways that are none outside: their names in bills and receipts.
+const (
+	StarsGateway  = "stars"  // Telegram; the transaction is its charge id
+	WalletGateway = "wallet" // the buyer's own balance; the transaction is the order
+	ManualGateway = "manual" // an admin; the transaction is the order
+)
+
 // Receipt is a payment that its gateway has confirmed, or that an admin has.
 type Receipt struct {
 	Gateway     string       `json:"gateway"`

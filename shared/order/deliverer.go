@@ -1,0 +1,95 @@
+package order
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/catalog"
+	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/topic"
+	"github.com/lapak-id/lapak/shared/user"
+)
+
+// Messenger speaks to people. Its errors: NotFound where the message is gone,
+// Unauthorized where the person does not want to hear from the bot.
+type Messenger interface {
+	Send(ctx context.Context, to message.Address, text message.Text) (int, error)
+	Edit(ctx context.Context, to message.Address, text message.Text) error
+	EditCaption(ctx context.Context, to message.Address, caption message.Text) error
+	Delete(ctx context.Context, which message.Address) error
+	SendPhoto(ctx context.Context, to message.Address, photo message.Photo) (int, error)
+	SendInvoice(ctx context.Context, to message.Address, invoice message.StarsInvoice) (int, error)
+	// SendFile sends a file that Telegram has.
+	SendFile(ctx context.Context, to message.Address, file message.Document) (int, error)
+	// SendDocument sends a file under a name.
+	SendDocument(
+		ctx context.Context, to message.Address, name, mimeType string, content io.Reader, caption message.Text,
+	) error
+}
+
+// Texts puts orders into words, in the language of the order.
+type Texts interface {
+	// Bill tells how an order that awaits its payment is paid, and how long
+	// there still is. Content is the picture to scan; where it is empty the
+	// caption is a message of its own. Stars are asked for by Invoice instead.
+	Bill(of store.Store, order Order, now time.Time) (message.Photo, error)
+	// Invoice asks for an order's Stars. Its payload is the order's reference.
+	Invoice(of store.Store, order Order) message.StarsInvoice
+	// Unbilled tells, in the place of the bill, that none could be made for now
+	// (every gateway is down): the order is cancelled, no money has moved.
+	Unbilled(of store.Store, order Order, reference string) message.Text
+	// Outcome tells the state of an order that was paid or closed, in the place
+	// of its bill: at most 1,024 UTF-16 units, since it may be a caption.
+	Outcome(of store.Store, order Order) message.Text
+	// Goods tells the contents of some units of a line, part of parts of them
+	// (both from 1). It is asked for less at a time where it is too long.
+	Goods(of store.Store, order Order, line Line, contents []string, part, parts int) message.Text
+	// GoodsFile names and captions a line's goods that come as a file: the file
+	// of the product, or units too long or many for messages.
+	GoodsFile(of store.Store, order Order, line Line) (name string, caption message.Text)
+	// Handmade tells that somebody of the store is at work on a line of policy Manual.
+	Handmade(of store.Store, order Order, line Line) message.Text
+	// Delivered is said below the goods: that it was all, where to find it
+	// again, buttons for the receipt and the warranty.
+	Delivered(of store.Store, order Order) message.Text
+	// Terms asks a buyer to answer the terms of a product.
+	Terms(of store.Store, order Order, product catalog.Product) message.Text
+	// Notice tells a person something: a text of the catalog.
+	Notice(of store.Store, language, key string, args map[string]any) message.Text
+}
+
+// Staff knows who works in a store.
+type Staff interface {
+	// Who gives the people of a store who may do something, the owner among them.
+	Who(ctx context.Context, of store.Store, may user.Permission) ([]int64, error)
+}
+
+// DelivererOptions are what a Deliverer needs. All are required.
+type DelivererOptions struct {
+	Orders    *Service
+	Catalog   *catalog.Service
+	Stores    *store.Registry
+	Users     *user.Repository // languages of people, and that they are back
+	Staff     Staff
+	Scratch   table.Table // which messages of an order were sent
+	Alerts    topic.Publisher
+	Messenger Messenger
+	Texts     Texts
+	Clock     clock.Clock
+	Metrics   *metric.Emitter
+}
+
+// Deliverer brings bills, goods, terms and notices to people.
+type Deliverer struct{ options DelivererOptions }
+
+// NewDeliverer makes the delivery of orders.
+func NewDeliverer(options DelivererOptions) *Deliverer { return &Deliverer{options: options} }
+
+// Handle does one task of the deliveries queue.
+func (d *Deliverer) Handle(_ context.Context, _ queue.Delivery) error { panic("core") }
