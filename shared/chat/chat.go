@@ -37,6 +37,9 @@ type Messenger interface {
 	Edit(ctx context.Context, to message.Address, text message.Text) error
 	Delete(ctx context.Context, which message.Address) error
 	Answer(ctx context.Context, store, query, toast string) error
+	SendPhoto(ctx context.Context, to message.Address, photo message.Photo) (int, error)
+	EditCaption(ctx context.Context, to message.Address, caption message.Text) error
+	SendFile(ctx context.Context, to message.Address, file message.Document) (int, error)
 }
 
 // Transcripts are the jobs that people start and look at.
@@ -53,8 +56,7 @@ type Transcripts interface {
 	DeleteAll(ctx context.Context, erasure transcript.Erasure) error
 }
 
-// Options are what a Chat works with. All but the tiers, the rates, Models,
-// MaxAttempts and Metrics are needed.
+// Options are what a Chat works with. Needed are those up to Clock.
 type Options struct {
 	Scratch     table.Table
 	Stores      *store.Registry
@@ -64,6 +66,13 @@ type Options struct {
 	Catalog     *Catalog
 	Clock       clock.Clock
 	Metrics     *metric.Emitter
+
+	// Shop, Orders, Wallets and Till sell. Default: nothing is sold. They are
+	// given all or none.
+	Shop    Shop
+	Orders  Orders
+	Wallets Wallets
+	Till    Till
 
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -90,6 +91,7 @@ type phone struct {
 	mu       sync.Mutex
 	last     int
 	shown    map[int]message.Text // messages of the chat by their number
+	carried  map[int]string       // what messages carry beside their text
 	log      []string             // what happened, one line each
 	toasts   []string
 	failures []error // the next calls fail so
@@ -131,6 +133,18 @@ func (p *phone) Send(_ context.Context, to message.Address, text message.Text) (
 
 func (p *phone) Edit(_ context.Context, to message.Address, text message.Text) error {
 	p.mu.Lock()
+	carried := p.carried[to.Message]
+	p.mu.Unlock()
+
+	if carried != "" {
+		return errs.New(errs.Invalid, "there is no text in the message to edit")
+	}
+
+	return p.edit(to, text)
+}
+
+func (p *phone) edit(to message.Address, text message.Text) error {
+	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	if err := p.failure(); err != nil {
@@ -147,6 +161,43 @@ func (p *phone) Edit(_ context.Context, to message.Address, text message.Text) e
 	p.log = append(p.log, fmt.Sprintf("bot, message %d changed\n%s", to.Message, picture(text)))
 
 	return nil
+}
+
+func (p *phone) SendPhoto(ctx context.Context, to message.Address, photo message.Photo) (int, error) {
+	return p.carrying(ctx, to, "[picture "+cmp.Or(photo.FileID, "made here")+"]", photo.Caption)
+}
+
+func (p *phone) SendFile(ctx context.Context, to message.Address, file message.Document) (int, error) {
+	return p.carrying(ctx, to, "[file "+file.FileID+"]", file.Caption)
+}
+
+// carrying shows a message that carries something, of which the log tells.
+func (p *phone) carrying(ctx context.Context, to message.Address, what string, caption message.Text) (int, error) {
+	number, err := p.Send(ctx, to, caption)
+	if err != nil {
+		return 0, err
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	require.LessOrEqual(p.t, len(utf16.Encode([]rune(unescape(tag.ReplaceAllString(caption.HTML, ""))))), 1024)
+	p.carried[number] = what
+	p.log = append(p.log, "  "+what)
+
+	return number, nil
+}
+
+func (p *phone) EditCaption(ctx context.Context, to message.Address, caption message.Text) error {
+	p.mu.Lock()
+	carried := p.carried[to.Message]
+	p.mu.Unlock()
+
+	if carried == "" {
+		return errs.New(errs.Invalid, "there is no caption in the message to edit")
+	}
+
+	return p.edit(to, caption)
 }
 
 func (p *phone) Delete(_ context.Context, which message.Address) error {
@@ -217,7 +268,7 @@ func (p *phone) check(to message.Address, text message.Text) {
 		for _, button := range row {
 			require.NotEmpty(p.t, button.Text)
 			require.NotRegexp(p.t, keyInText, button.Text, "a key instead of its text")
-			require.GreaterOrEqual(p.t, len(button.Data), 1)
+			require.NotEqual(p.t, button.Data == "", button.URL == "", "data or a page, one of them")
 			require.LessOrEqual(p.t, len(button.Data), 64, "Telegram takes 64 bytes")
 		}
 	}
@@ -317,7 +368,7 @@ func newWorld(t *testing.T, change ...func(*chat.Options)) *world {
 	w := &world{
 		t: t, now: now, state: state, scratch: scratch,
 		users: user.NewRepository(state, now), jobs: transcript.NewService(state, now),
-		phone: &phone{t: t, shown: map[int]message.Text{}}, catalog: catalog,
+		phone: &phone{t: t, shown: map[int]message.Text{}, carried: map[int]string{}}, catalog: catalog,
 	}
 	options := chat.Options{
 		Scratch: scratch, Stores: stores, Users: w.users, Transcripts: w.jobs, Messenger: w.phone, Catalog: catalog, Clock: now,

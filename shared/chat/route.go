@@ -95,11 +95,21 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 		return c.routeTap(ctx, r)
 	}
 
+	if answer, ok := c.asked(r); ok {
+		return answer.handle(c, ctx, r)
+	}
+
 	if file, ok := source(r.message); ok {
 		return c.receive(ctx, r, file)
 	}
 
 	if name, ok := commandIn(r.message.Text); ok {
+		if name == "cancel" && r.session.Await != nil {
+			return c.leave(ctx, r)
+		}
+
+		r.settled()
+
 		if found, ok := find(commands(), name); ok {
 			return found.handle(c, ctx, r)
 		}
@@ -147,6 +157,8 @@ func (c *Chat) oldTap(ctx context.Context, r *request) error {
 }
 
 func (c *Chat) openScreen(ctx context.Context, r *request) error {
+	r.settled()
+
 	if found, ok := find(screens(), r.value(tapOpen)); ok {
 		return found.handle(c, ctx, r)
 	}

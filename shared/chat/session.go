@@ -20,6 +20,7 @@ type session struct {
 	Done   []int        `json:"done"` // the last updates that were handled
 	Pause  *pause       `json:"pause,omitempty"`
 	Told   bool         `json:"told,omitempty"` // that the store has closed its access
+	Await  *await       `json:"await,omitempty"`
 
 	version int64
 }
