@@ -49,5 +49,16 @@ func permissions() map[Role][]Permission {
 // May reports whether a role has a permission.
 func (r Role) May(do Permission) bool { return slices.Contains(permissions()[r], do) }
 
+// Roles are those that can be given, the least first.
+func Roles() []Role { return []Role{Support, Seller, Admin} }
+
+// MayAppoint reports whether a role may change somebody's role from one to
+// another: both must lie below its own.
+func (r Role) MayAppoint(from, to Role) bool {
+	return r.May(Staff) && to.Valid() && from.rank() < r.rank() && to.rank() < r.rank()
+}
+
+func (r Role) rank() int { return slices.Index([]Role{Buyer, Support, Seller, Admin, Owner}, r) }
+
 // Valid reports whether a role can be given to a person.
 func (r Role) Valid() bool { return r == Buyer || r == Support || r == Seller || r == Admin }

@@ -70,6 +70,26 @@ func keyOf(store string, user int64) (table.Key, error) {
 	return tenant.Partition("user", strconv.FormatInt(user, 10)).Key("profile"), nil
 }
 
+// rowOf makes the row of a user; version is the one read, 0 for a new user. Who
+// has a username is found by it in the index.
+func rowOf(store string, of User, version int64) (table.Row, error) {
+	tenant, err := table.TenantOf(store)
+	if err != nil {
+		return table.Row{}, err
+	}
+
+	id := strconv.FormatInt(of.ID, 10)
+	row := table.Row{Key: tenant.Partition("user", id).Key("profile"), Version: version}
+
+	if of.Username != "" {
+		row.Index = usernames(tenant, of.Username).Key("user", id)
+	}
+
+	row.Body, err = table.Encode(of)
+
+	return row, err
+}
+
 // Get reads a user of a store. NotFound where the store does not know them.
 func (r *Repository) Get(ctx context.Context, store string, user int64) (User, error) {
 	found, _, err := r.read(ctx, store, user)
@@ -97,21 +117,16 @@ func (r *Repository) Meet(ctx context.Context, store string, person Person, lang
 }
 
 func (r *Repository) create(ctx context.Context, store string, person Person, language string) (User, error) {
-	key, err := keyOf(store, person.ID)
-	if err != nil {
-		return User{}, err
-	}
-
 	made := User{
 		ID: person.ID, Name: person.Name, Username: person.Username, Language: language, CreatedAt: r.clock.Now(),
 	}
 
-	body, err := table.Encode(made)
+	row, err := rowOf(store, made, 0)
 	if err != nil {
 		return User{}, err
 	}
 
-	err = r.state.Write(ctx, table.Create(table.Row{Key: key, Body: body}))
+	err = r.state.Write(ctx, table.Create(row))
 	if errs.Is(err, errs.Conflict) { // they wrote twice at once
 		return r.Get(ctx, store, person.ID)
 	}
@@ -127,14 +142,17 @@ func (r *Repository) create(ctx context.Context, store string, person Person, la
 const tries = 4
 
 // Change reads a user, changes them and writes them back, anew when someone
-// else changes them meanwhile. A change that changes nothing writes nothing.
+// else changes them meanwhile, together with other operations where there are
+// such: an audit row. A change that changes nothing writes nothing.
 // NotFound where the store does not know them.
-func (r *Repository) Change(ctx context.Context, store string, user int64, change func(*User)) (User, error) {
+func (r *Repository) Change(
+	ctx context.Context, store string, user int64, change func(*User), with ...table.Op,
+) (User, error) {
 	var err error
 	for range tries {
 		var changed User
 
-		changed, err = r.tryChange(ctx, store, user, change)
+		changed, err = r.tryChange(ctx, store, user, change, with)
 		if !errs.Is(err, errs.Conflict) {
 			return changed, err
 		}
@@ -143,7 +161,9 @@ func (r *Repository) Change(ctx context.Context, store string, user int64, chang
 	return User{}, errs.Wrap(err, errs.Unavailable, "change user %d of store %s: others keep changing them", user, store)
 }
 
-func (r *Repository) tryChange(ctx context.Context, store string, user int64, change func(*User)) (User, error) {
+func (r *Repository) tryChange(
+	ctx context.Context, store string, user int64, change func(*User), with []table.Op,
+) (User, error) {
 	found, version, err := r.read(ctx, store, user)
 	if err != nil {
 		return User{}, err
@@ -156,17 +176,12 @@ func (r *Repository) tryChange(ctx context.Context, store string, user int64, ch
 		return found, nil
 	}
 
-	key, err := keyOf(store, user)
+	row, err := rowOf(store, changed, version)
 	if err != nil {
 		return User{}, err
 	}
 
-	body, err := table.Encode(changed)
-	if err != nil {
-		return User{}, err
-	}
-
-	if err := r.state.Write(ctx, table.Replace(table.Row{Key: key, Version: version, Body: body})); err != nil {
+	if err := r.state.Write(ctx, append([]table.Op{table.Replace(row)}, with...)...); err != nil {
 		return User{}, errs.Context(err, "change user %d of store %s", user, store)
 	}
 
