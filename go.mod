@@ -36,6 +36,7 @@ require (
 	golang.org/x/text v0.43.0
 	gopkg.in/yaml.v3 v3.0.1
 	pgregory.net/rapid v1.3.0
+	rsc.io/qr v0.2.0
 )
 
 require (
@@ -93,5 +94,4 @@ require (
 	google.golang.org/grpc v1.67.1 // indirect
 	google.golang.org/protobuf v1.36.4 // indirect
 	nhooyr.io/websocket v1.8.10 // indirect
-	rsc.io/qr v0.2.0 // indirect
 )

@@ -166,7 +166,7 @@ func TestEveryTextIsUsedAndEveryUsedTextIsThere(t *testing.T) {
 		}
 	})
 	literals(t, "..", func(text, call string) { // what other packages tell people
-		if (strings.HasPrefix(text, "error.") || strings.HasPrefix(text, "trouble.")) && isKey.MatchString(text) {
+		if (strings.HasPrefix(text, "error.") || strings.HasPrefix(text, "trouble.") || strings.HasPrefix(text, "notice.")) && isKey.MatchString(text) {
 			require.Contains(t, known, text, "%s asks for a text that is not there", call)
 
 			used[text] = true
