@@ -1,9 +1,14 @@
 package catalog
 
 import (
-	"context"
+	"encoding/base32"
+	"encoding/binary"
+	"strconv"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/seal"
 	"github.com/lapak-id/lapak/shared/table"
 )
@@ -17,21 +22,26 @@ type Editor struct {
 
 // Service reads and changes what the stores sell.
 //
-// Rows of the state table: store#ID#catalog / category#CATEGORY,
-// product#PRODUCT, stock#PRODUCT (counters available and sold) and
-// coupon#CODE (counter used); product and stock rows stand in the index
-// store#ID#shelf#CATEGORY, so that one query reads a page of offers.
-// store#ID#units#PRODUCT / unit#UNIT is a unit; free ones stand in the index
-// store#ID#free#PRODUCT.
+// Rows of the state table: store#ID#catalog / category#CATEGORY#item and
+// category#CATEGORY#shelf (counter products: those on sale); product#PRODUCT#item,
+// product#PRODUCT#stock (counter available), product#PRODUCT#sold (counter sold)
+// and product#PRODUCT#low (the owner was told that few are left);
+// coupon#CODE#item and coupon#CODE#used (counter orders). The first three of a
+// product on sale stand side by side in the index store#ID#shelf#CATEGORY, so
+// that one query reads a page of offers. store#ID#units#PRODUCT / unit#UNIT is
+// a unit; free ones stand in the index store#ID#free#PRODUCT. Counters have
+// rows of their own, so that orders never make a form that is being filled in
+// look changed, nor an order at the till wait for one at the shelf.
 type Service struct {
-	state  table.Table
-	sealer seal.Sealer
-	clock  clock.Clock
+	state     table.Table
+	sealer    seal.Sealer
+	clock     clock.Clock
+	snapshots *snapshots
 }
 
 // NewService makes the service over the state table.
 func NewService(state table.Table, sealer seal.Sealer, now clock.Clock) *Service {
-	return &Service{state: state, sealer: sealer, clock: now}
+	return &Service{state: state, sealer: sealer, clock: now, snapshots: newSnapshots(now)}
 }
 
 // Place is a page of a list next to one of its members.
@@ -41,87 +51,106 @@ type Place struct {
 	Limit int
 }
 
-// Categories gives the shelves of a store that hold something, in the order of their names.
-func (s *Service) Categories(_ context.Context, _ string) ([]Category, error) { panic("catalog") }
+// idEncoding keeps the order of what it encodes and needs no escaping.
+var idEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// Shelf gives a page of a category's offers, the oldest first, hidden ones left out, and
-// whether there are more in the same direction. One query.
-func (s *Service) Shelf(_ context.Context, _, _ string, _ Place) ([]Offer, bool, error) {
-	panic("catalog")
+// idSuffix is how much of the derived name tells things of one second apart.
+const idSuffix = 6
+
+// NewID names a product or a category after what asked for it and when: it
+// sorts by that time and is the same however often the update arrives. 13
+// letters and digits.
+func NewID(store, cause string, sentAt time.Time) string {
+	var seconds [4]byte
+
+	binary.BigEndian.PutUint32(seconds[:], uint32(sentAt.Unix())) //nolint:gosec // wraps in 2106
+
+	return idEncoding.EncodeToString(seconds[:]) + id.Derive(store, cause)[:idSuffix]
 }
 
-// Offer gives one product with its stock, also a hidden one. NotFound where there is none.
-// Two reads at most.
-func (s *Service) Offer(_ context.Context, _, _ string) (Offer, error) { panic("catalog") }
+// Kinds of rows, their parts and their counters.
+const (
+	categoryKind = "category"
+	productKind  = "product"
+	couponKind   = "coupon"
+	unitKind     = "unit"
 
-// Search gives the offers whose names or descriptions hold all words of a text, the best
-// first, at most limit; up to five minutes old.
-func (s *Service) Search(_ context.Context, _, _ string, _ int) ([]Offer, error) { panic("catalog") }
+	itemPart  = "item"
+	shelfPart = "shelf"
+	stockPart = "stock"
+	soldPart  = "sold"
+	lowPart   = "low"
+	usedPart  = "used"
 
-// Popular gives what sells best, at most limit; up to five minutes old.
-func (s *Service) Popular(_ context.Context, _ string, _ int) ([]Offer, error) { panic("catalog") }
+	onSale    = "products"
+	available = "available"
+	sold      = "sold"
+	orders    = "orders"
+)
 
-// SaveCategory creates (Version 0) or changes a category, with its audit row. Conflict
-// where somebody else changed it meanwhile.
-func (s *Service) SaveCategory(_ context.Context, _ string, _ Category, _ Editor) error {
-	panic("catalog")
+// plenty is above any counter.
+const plenty = 1_000_000_000_000
+
+// rows builds the keys of one store.
+type rows struct{ tenant table.Tenant }
+
+func rowsOf(store string) (rows, error) {
+	tenant, err := table.TenantOf(store)
+
+	return rows{tenant}, err
 }
 
-// SaveProduct creates (Version 0) or changes a product, with its audit row. Invalid with a
-// sentence for the person where a field cannot be; Conflict where somebody else changed
-// it meanwhile: nothing is overwritten.
-func (s *Service) SaveProduct(_ context.Context, _ string, _ Product, _ Editor) error {
-	panic("catalog")
+func (r rows) catalog() table.Partition { return r.tenant.Partition("catalog") }
+
+func (r rows) category(category, part string) table.Key {
+	return r.catalog().Key(categoryKind, category, part)
 }
 
-// Stocked says what became of an import.
-type Stocked struct {
-	Added      int
-	Duplicates int   // of units that are or were in stock, or stand twice in the import
-	Refused    []int // lines that are no unit, from 1
+func (r rows) product(product, part string) table.Key {
+	return r.catalog().Key(productKind, product, part)
 }
 
-// Stock adds units to a product; contents are sealed before they are stored. Doing it
-// again adds nothing.
-func (s *Service) Stock(_ context.Context, _, _ string, _ [][]byte, _ Editor) (Stocked, error) {
-	panic("catalog")
+func (r rows) coupon(code, part string) table.Key { return r.catalog().Key(couponKind, code, part) }
+
+func (r rows) couponOf(user int64, code string) table.Key {
+	return r.tenant.Partition("user", strconv.FormatInt(user, 10)).Key(couponKind, code)
 }
 
-// Reserve gives the operations that take count units of a product out of what is
-// available, or none where it has no units. The write fails with Conflict where fewer are left.
-func (s *Service) Reserve(_, _ string, _ Policy, _ int64) ([]table.Op, error) { panic("catalog") }
+func (r rows) shelf(category string) table.Partition { return r.tenant.Partition("shelf", category) }
 
-// Release gives the operations that put them back.
-func (s *Service) Release(_, _ string, _ Policy, _ int64) ([]table.Op, error) { panic("catalog") }
+func (r rows) units(product string) table.Partition { return r.tenant.Partition("units", product) }
 
-// Claim chooses count free units for an order whose reservation holds them and gives the
-// operations that bind them to it and count them sold. Conflict of the write: another
-// order was faster with one of them; claim again. Conflict of Claim: there are not so
-// many free units now. salt spreads rivals over the free units.
-func (s *Service) Claim(_ context.Context, _ ClaimOf) ([]Unit, []table.Op, error) { panic("catalog") }
+func (r rows) unit(product, unit string) table.Key { return r.units(product).Key(unitKind, unit) }
 
-// ClaimOf says what is claimed for which order.
-type ClaimOf struct {
-	Store, Product, Order, Salt string
-	Policy                      Policy
-	Buyer                       int64
-	Count                       int64
+func (r rows) free(product string) table.Partition { return r.tenant.Partition("free", product) }
+
+// onShelf is a product's place in the index of its shelf; none while it is hidden.
+func (r rows) onShelf(product Product, part string) table.Key {
+	if product.Hidden {
+		return table.Key{}
+	}
+
+	return r.shelf(product.Category).Key(productKind, product.ID, part)
 }
 
-// Open gives the contents of units of an order, in the order asked. Unauthorized where a
-// unit was not sold with that order.
-func (s *Service) Open(_ context.Context, _, _, _ string, _ []string) ([][]byte, error) {
-	panic("catalog")
+// onceMore bounds how often something is tried again because somebody else was
+// in the way: the rows concerned change a few times a second at most.
+const onceMore = 10
+
+// pastRivals tries until no other writer is in the way any more.
+func pastRivals(try func(attempt int) (again bool, err error)) error {
+	for attempt := 1; ; attempt++ {
+		again, err := try(attempt)
+		if !again || attempt == onceMore {
+			return err
+		}
+	}
 }
 
-// Coupon reads a coupon with how often it was used. NotFound with a sentence for the person.
-func (s *Service) Coupon(_ context.Context, _, _ string) (Coupon, int64, error) { panic("catalog") }
+// sealedAs names what a unit is sealed about.
+func sealedAs(product, unit string) string { return "unit " + product + " " + unit }
 
-// SaveCoupon creates or changes a coupon, with its audit row.
-func (s *Service) SaveCoupon(_ context.Context, _ string, _ Coupon, _ Editor) error { panic("catalog") }
-
-// UseCoupon gives the operations that count one use of a coupon, by anybody and by a buyer,
-// within its limits; unused undoes them.
-func (s *Service) UseCoupon(_ string, _ Coupon, _ int64, _ bool) ([]table.Op, error) {
-	panic("catalog")
+// noSuch gives the error for something that is not there, with its sentence.
+func noSuch(err error, key, format string, args ...any) error {
+	return errs.Context(err, format, args...).Tell(key, nil)
 }
