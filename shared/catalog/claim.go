@@ -33,7 +33,7 @@ func (s *Service) move(store, product string, policy Policy, by int64) ([]table.
 
 	if by == 0 || outside(by, -MaxClaim, MaxClaim) {
 		return nil, errs.New(errs.Invalid, "move the stock of %s of %s by %d: use 1 to %d units", product, store, by, MaxClaim).
-			Tell("goods.claim_count", errs.Args{"Limit": MaxClaim})
+			Tell("catalog.claim_count", errs.Args{"Limit": MaxClaim})
 	}
 
 	if policy != Units {

@@ -23,7 +23,7 @@ func (s *Service) Coupon(ctx context.Context, store, code string) (Coupon, int64
 	}
 
 	code = strings.ToUpper(strings.TrimSpace(code))
-	unknown := errs.New(errs.NotFound, "store %s has no coupon of that code", store).Tell("goods.coupon_unknown", nil)
+	unknown := errs.New(errs.NotFound, "store %s has no coupon of that code", store).Tell("catalog.coupon_unknown", nil)
 
 	if !codeForm.MatchString(code) {
 		return Coupon{}, 0, unknown
@@ -124,11 +124,11 @@ func (s *Service) SaveCoupon(ctx context.Context, store string, coupon Coupon, b
 func (c Coupon) validate() error {
 	switch {
 	case !codeForm.MatchString(c.Code):
-		return errs.New(errs.Invalid, "a coupon's code cannot be so").Tell("goods.coupon_code", nil)
+		return errs.New(errs.Invalid, "a coupon's code cannot be so").Tell("catalog.coupon_code", nil)
 	case (c.Percent == 0) == (c.Off == 0), outside(c.Percent, 0, wholePercent), outside(c.Off, 0, MaxPrice):
-		return errs.New(errs.Invalid, "a coupon takes off 1 to 100 percent, or an amount").Tell("goods.coupon_value", nil)
+		return errs.New(errs.Invalid, "a coupon takes off 1 to 100 percent, or an amount").Tell("catalog.coupon_value", nil)
 	case outside(c.Uses, 0, MaxCount), outside(c.PerBuyer, 0, MaxCount):
-		return errs.New(errs.Invalid, "a coupon's limits cannot be so").Tell("goods.count", errs.Args{"Limit": MaxCount})
+		return errs.New(errs.Invalid, "a coupon's limits cannot be so").Tell("catalog.count", errs.Args{"Limit": MaxCount})
 	}
 
 	return nil

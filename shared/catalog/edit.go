@@ -250,14 +250,14 @@ func (p Product) validate() error {
 		key   string
 		args  errs.Args
 	}{
-		{p.Description.longest() > MaxDescription, "goods.description_long", errs.Args{"Limit": MaxDescription}},
-		{p.Terms.longest() > MaxTerms, "goods.terms_long", errs.Args{"Limit": MaxTerms}},
-		{p.Price.Currency != money.Rupiah || outside(p.Price.Value, 1, MaxPrice), "goods.price", errs.Args{"Limit": MaxPrice}},
-		{outside(p.Stars, 0, MaxStars), "goods.price_stars", errs.Args{"Limit": MaxStars}},
-		{outside(int64(p.Warranty), 0, MaxWarranty), "goods.warranty", errs.Args{"Limit": MaxWarranty}},
-		{outside(p.PerBuyer, 0, MaxCount) || outside(p.LowStock, 0, MaxCount), "goods.count", errs.Args{"Limit": MaxCount}},
-		{p.Policy != Units && p.Policy != File && p.Policy != Manual, "goods.policy", nil},
-		{p.Policy == File && (p.File == nil || p.File.FileID == ""), "goods.file_missing", nil},
+		{p.Description.longest() > MaxDescription, "catalog.description_long", errs.Args{"Limit": MaxDescription}},
+		{p.Terms.longest() > MaxTerms, "catalog.terms_long", errs.Args{"Limit": MaxTerms}},
+		{p.Price.Currency != money.Rupiah || outside(p.Price.Value, 1, MaxPrice), "catalog.price", errs.Args{"Limit": MaxPrice}},
+		{outside(p.Stars, 0, MaxStars), "catalog.price_stars", errs.Args{"Limit": MaxStars}},
+		{outside(int64(p.Warranty), 0, MaxWarranty), "catalog.warranty", errs.Args{"Limit": MaxWarranty}},
+		{outside(p.PerBuyer, 0, MaxCount) || outside(p.LowStock, 0, MaxCount), "catalog.count", errs.Args{"Limit": MaxCount}},
+		{p.Policy != Units && p.Policy != File && p.Policy != Manual, "catalog.policy", nil},
+		{p.Policy == File && (p.File == nil || p.File.FileID == ""), "catalog.file_missing", nil},
 	} {
 		if check.wrong {
 			return errs.New(errs.Invalid, "a field cannot be so").Tell(check.key, check.args)
@@ -269,12 +269,12 @@ func (p Product) validate() error {
 
 func validName(name Text) error {
 	if name.In("") == "" {
-		return errs.New(errs.Invalid, "it has no name").Tell("goods.name_missing", nil)
+		return errs.New(errs.Invalid, "it has no name").Tell("catalog.name_missing", nil)
 	}
 
 	if name.longest() > MaxName {
 		return errs.New(errs.Invalid, "its name is over %d characters", MaxName).
-			Tell("goods.name_long", errs.Args{"Limit": MaxName})
+			Tell("catalog.name_long", errs.Args{"Limit": MaxName})
 	}
 
 	return nil
@@ -296,10 +296,10 @@ func (t Text) longest() int {
 // owner told of it, once for each such edit.
 func (s *Service) metMeanwhile(ctx context.Context, store string, name Text, target string, by Editor) error {
 	met := errs.New(errs.Conflict, "save %s of %s: somebody else changed it meanwhile; read it again", target, store).
-		Tell("goods.edited_meanwhile", nil)
+		Tell("catalog.edited_meanwhile", nil)
 
 	told := notice{
-		Store: store, May: user.Settings, Text: "goods.edited_notice",
+		Store: store, May: user.Settings, Text: "catalog.edited_notice",
 		Args: errs.Args{"Name": name.In(textLanguage), "User": strconv.FormatInt(by.User, 10)},
 	}
 

@@ -39,7 +39,7 @@ func (s *Service) Category(ctx context.Context, store, category string) (Categor
 
 	found, version, err := table.Read[Category](ctx, s.state, of.category(category, itemPart))
 	if err != nil {
-		return Category{}, noSuch(err, "goods.category_gone", "find category %s of %s", category, store)
+		return Category{}, noSuch(err, "catalog.category_gone", "find category %s of %s", category, store)
 	}
 
 	found.Version = version
@@ -228,7 +228,7 @@ func (s *Service) offer(ctx context.Context, store, product string) (Offer, map[
 	if len(offers) == 0 {
 		err := errs.New(errs.NotFound, "there is no such product")
 
-		return Offer{}, nil, noSuch(err, "goods.product_gone", "read product %s of %s", product, store)
+		return Offer{}, nil, noSuch(err, "catalog.product_gone", "read product %s of %s", product, store)
 	}
 
 	return offers[0], byPart, nil

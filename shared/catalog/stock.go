@@ -56,7 +56,7 @@ type stocking struct {
 func (s *Service) Stock(ctx context.Context, store, product string, contents [][]byte, by Editor) (Stocked, error) {
 	if len(contents) > MaxUnits {
 		return Stocked{}, errs.New(errs.Invalid, "stock %d units of %s: at most %d at once", len(contents), product, MaxUnits).
-			Tell("goods.import_units", errs.Args{"Limit": MaxUnits})
+			Tell("catalog.import_units", errs.Args{"Limit": MaxUnits})
 	}
 
 	offer, err := s.Offer(ctx, store, product)
@@ -66,7 +66,7 @@ func (s *Service) Stock(ctx context.Context, store, product string, contents [][
 
 	if offer.Policy != Units {
 		return Stocked{}, errs.New(errs.Invalid, "stock product %s of %s: it is sold without units", product, store).
-			Tell("goods.no_units", nil)
+			Tell("catalog.no_units", nil)
 	}
 
 	made, units, err := s.identify(ctx, store, contents)
