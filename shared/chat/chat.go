@@ -129,8 +129,8 @@ func New(options Options) *Chat {
 
 	chat := &Chat{Options: options, limits: limit.New(options.Scratch, options.Clock)}
 	chat.handle = chain(chat.route,
-		chat.reported, recovered, chat.logged, chat.once, chat.inStore, chat.met, chat.spoken, chat.admitted,
-		chat.limited, ranked)
+		chat.reported, recovered, chat.logged, chat.once, chat.inStore, chat.met, chat.spoken, ranked, chat.admitted,
+		chat.listened, chat.single, chat.limited)
 
 	return chat
 }

@@ -607,6 +607,8 @@ func TestTapsOnMessagesThatCannotChangeAreAnsweredByNewOnes(t *testing.T) {
 	w.do(w.tap(2, "open:help"))
 	require.Equal(t, 3, w.phone.said())
 
+	w.now.Advance(time.Second)
+
 	old := w.tap(2, "open:help")
 	old.CallbackQuery.Message = &telego.InaccessibleMessage{
 		MessageID: 2, Chat: telego.Chat{ID: ani, Type: telego.ChatTypePrivate},
@@ -645,6 +647,7 @@ func TestRetryRunsInThePlaceOfTheApology(t *testing.T) {
 	job.State = transcript.Apologised
 	w.put(job)
 	w.phone.fail(unavailable())
+	w.now.Advance(time.Second)
 	w.do(w.tap(job.Progress, "job:retry:"+job.ID))
 	require.Equal(t, transcript.Waiting, w.job().State, "it runs, shown or not")
 }

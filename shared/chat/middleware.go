@@ -241,7 +241,7 @@ func (c *Chat) spoken(next handler) handler {
 // admitted keeps banned people out. They are told once a day.
 func (c *Chat) admitted(next handler) handler {
 	return func(ctx context.Context, r *request) error {
-		if !r.user.Banned || r.membership != nil {
+		if !r.user.Banned || r.membership != nil || r.paid() || r.owner {
 			return next(ctx, r)
 		}
 
@@ -269,12 +269,13 @@ func (c *Chat) admitted(next handler) handler {
 // without a word.
 func (c *Chat) limited(next handler) handler {
 	return func(ctx context.Context, r *request) error {
-		if r.membership != nil {
+		if r.membership != nil || r.paid() {
 			return next(ctx, r)
 		}
 
 		wait, key := c.takeToken(ctx, r)
 		if wait == 0 {
+			r.session.Flood = 0
 			c.resume(ctx, r)
 
 			return next(ctx, r)
@@ -283,16 +284,25 @@ func (c *Chat) limited(next handler) handler {
 		slog.InfoContext(ctx, "skipped: too fast", "wait_ms", wait.Milliseconds())
 		c.Metrics.Put("UpdatesLimited", 1, metric.Count, nil)
 
+		if key == limitOfPerson {
+			if muted, err := c.flooded(ctx, r); muted || err != nil {
+				return err
+			}
+		}
+
 		return c.hold(ctx, r, wait, key)
 	}
 }
+
+// limitOfPerson is the text for those who ask too fast themselves.
+const limitOfPerson = "limit.user"
 
 // takeToken takes from the person's bucket and, if that gives, from the
 // store's. It gives how long to wait, and the text that says why.
 func (c *Chat) takeToken(ctx context.Context, r *request) (time.Duration, string) {
 	bucket, wait := r.session.Bucket.Take(c.UserRate, c.Clock.Now())
 	if wait > 0 {
-		return wait, "limit.user"
+		return wait, limitOfPerson
 	}
 
 	wait, err := c.limits.Take(ctx, r.storeID, "store", c.StoreRate)
@@ -354,10 +364,17 @@ func (c *Chat) resume(ctx context.Context, r *request) {
 	}
 }
 
-// ranked tells owners from customers.
+// ranked tells owners, staff and customers apart.
 func ranked(next handler) handler {
 	return func(ctx context.Context, r *request) error {
 		r.owner = r.store.Owner != 0 && r.store.Owner == r.from.ID
+
+		switch {
+		case r.owner:
+			r.role = user.Owner
+		case r.user.Role.Valid() && !r.user.Banned:
+			r.role = r.user.Role
+		}
 
 		return next(ctx, r)
 	}

@@ -34,6 +34,7 @@ type request struct {
 	store   store.Store
 	user    user.User
 	owner   bool // the person owns the store
+	role    user.Role
 	words   Words
 	session session
 

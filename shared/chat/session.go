@@ -21,6 +21,8 @@ type session struct {
 	Pause  *pause       `json:"pause,omitempty"`
 	Told   bool         `json:"told,omitempty"` // that the store has closed its access
 	Await  *await       `json:"await,omitempty"`
+	Tap    *tapped      `json:"tap,omitempty"`
+	Flood  int          `json:"flood,omitempty"` // updates held back since the last that was not
 
 	version int64
 }
