@@ -38,10 +38,10 @@ type Message struct {
 	Receipt *Receipt `json:"receipt,omitempty"` // TakeStars, TakeManual
 	// Gateway and Transaction are what a notification names: TakeNotice. They
 	// count for nothing before the gateway's own status agrees.
-	Gateway     string         `json:"gateway,omitempty"`
-	Transaction string         `json:"transaction,omitempty"`
-	Text        string         `json:"text,omitempty"` // Notify: catalog key
+	Gateway     string `json:"gateway,omitempty"`
+	Transaction string `json:"transaction,omitempty"`
+	Text        string `json:"text,omitempty"` // Notify: catalog key
 	// May has Notify tell everybody who may do this, instead of the person.
-	May user.Permission `json:"may,omitempty"`
-	Args        map[string]any `json:"args,omitempty"`
+	May  user.Permission `json:"may,omitempty"`
+	Args map[string]any  `json:"args,omitempty"`
 }

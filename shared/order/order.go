@@ -40,6 +40,10 @@ const (
 // Open reports whether money is still expected or goods still owed.
 func (s State) Open() bool { return s == Awaiting || s == Paid || s == Delivering }
 
+// closed reports whether the order was given up before it was paid: its stock
+// is back, and what is paid all the same comes late.
+func (s State) closed() bool { return s == Expired || s == Cancelled || s == Disputed }
+
 // Kind says what money buys.
 type Kind string
 
@@ -99,15 +103,21 @@ type Order struct {
 	Method    string       `json:"method"` // the way of paying that the buyer chose
 	Bills     []Bill       `json:"bills,omitempty"`
 	State     State        `json:"state"`
-	Message   int          `json:"message,omitempty"` // the living message in the chat: QR, then outcome
-	Photo     bool         `json:"photo,omitempty"`   // that message is a photo with a caption
-	Deadline  time.Time    `json:"deadline"`          // of the payment and so of the reservation
-	Receipt   *Receipt     `json:"receipt,omitempty"` // of the payment that settled it
-	Proof     string       `json:"proof,omitempty"`   // Telegram file_id that the buyer sent for a manual payment
-	Held      bool         `json:"held,omitempty"`    // Telegram refused the goods: they wait for the buyer
-	Reason    string       `json:"reason,omitempty"`  // why it was cancelled or refunded
-	Checks    int          `json:"checks,omitempty"`  // how often the gateway was asked by the clock
-	Due       time.Time    `json:"due,omitzero"`      // when the clock looks after it next; zero: never
+	Message   int          `json:"message,omitempty"`  // the living message in the chat: QR, then outcome
+	Photo     bool         `json:"photo,omitempty"`    // that message is a photo with a caption
+	Deadline  time.Time    `json:"deadline"`           // of the payment and so of the reservation
+	Receipt   *Receipt     `json:"receipt,omitempty"`  // of the payment that settled it
+	Credits   []Credit     `json:"credits,omitempty"`  // payments that did not settle it
+	Proof     string       `json:"proof,omitempty"`    // Telegram file_id that the buyer sent for a manual payment
+	Held      bool         `json:"held,omitempty"`     // Telegram refused the goods: they wait for the buyer
+	Reason    string       `json:"reason,omitempty"`   // why it was cancelled or refunded
+	Cause     string       `json:"cause,omitempty"`    // of the refund: the same is done once
+	Checks    int          `json:"checks,omitempty"`   // how often the clock has looked after it in its state
+	Due       time.Time    `json:"due,omitzero"`       // when the clock looks after it next; zero: never
+	Asked     time.Time    `json:"asked,omitzero"`     // when the buyer last had the gateway asked
+	Lease     time.Time    `json:"lease,omitzero"`     // until when one delivery has the sending of the goods to itself
+	Parts     int          `json:"parts,omitempty"`    // messages of the goods that were sent
+	Reported  bool         `json:"reported,omitempty"` // it stands in the sales report
 	PaidAt    time.Time    `json:"paid_at,omitzero"`
 	SentAt    time.Time    `json:"sent_at,omitzero"` // when the goods were delivered
 	CreatedAt time.Time    `json:"created_at"`
@@ -178,6 +188,13 @@ const (
 	WalletGateway = "wallet" // the buyer's own balance; the transaction is the order
 	ManualGateway = "manual" // an admin; the transaction is the order
 )
+
+// Credit is a payment of an order that did not settle it.
+type Credit struct {
+	Receipt
+
+	Outcome Outcome `json:"outcome"`
+}
 
 // Receipt is a payment that its gateway has confirmed, or that an admin has.
 type Receipt struct {

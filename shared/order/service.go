@@ -2,11 +2,15 @@ package order
 
 import (
 	"context"
+	"errors"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/clock"
-	"github.com/lapak-id/lapak/shared/money"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/wallet"
 )
@@ -17,8 +21,8 @@ import (
 // the index store#ID#open-orders / due#TIME#ORDER while the clock has to look
 // after it; store#ID#user#USER / bought#PRODUCT (counter count) for limits per
 // buyer; store#ID#charge#GATEWAY / charge#TRANSACTION, created when a payment
-// is counted, so that none is counted twice; store#ID#report#DAY / total and
-// product#PRODUCT (counters) for the owner's report.
+// is counted, so that none is counted twice; store#ID#report#MONTH /
+// DAY#… (counters) for the owner's report.
 type Service struct {
 	state   table.Table
 	catalog *catalog.Service
@@ -31,117 +35,249 @@ func NewService(state table.Table, goods *catalog.Service, ledger *wallet.Ledger
 	return &Service{state: state, catalog: goods, ledger: ledger, clock: now}
 }
 
-// Request asks for an order.
-type Request struct {
-	Store    string
-	User     int64
-	Chat     int64
-	Language string
-	Kind     Kind
-	Items    []Item // Purchase
-	Amount   int64  // Deposit: rupiah
-	Coupon   string
-	Method   string
-	Message  int           // the message that becomes the order's living one; 0: none yet
-	Photo    bool          // it is a photo
-	PayIn    time.Duration // how long the buyer has
-	Cause    string        // the update that asked: the same cause is the same order
-	SentAt   time.Time     // of that update's message, for the order of ids
-}
-
-// Item asks for so many of a product.
-type Item struct {
-	Product string `json:"product"`
-	Count   int64  `json:"count"`
-}
-
-// Quote says what an order would cost, before anybody commits to anything.
-type Quote struct {
-	Lines    []Line
-	Subtotal money.Amount
-	Discount int64
-	Total    money.Amount
-}
-
-// Quote prices a request. Its errors are those of Place.
-func (s *Service) Quote(_ context.Context, _ Request) (Quote, error) { panic("core") }
-
-// Place takes an order: it reserves stock, counts the buyer's limits and the
-// coupon, and has a bill made, in one transaction. The same request again
-// gives the same order. Errors carry a sentence for the buyer: NotFound (the
-// product is gone), Invalid (a count or coupon that cannot be, over the limit
-// per buyer), Conflict (not enough stock).
-func (s *Service) Place(_ context.Context, _ Request) (Order, error) { panic("core") }
-
 // Get reads an order. NotFound where there is none.
-func (s *Service) Get(_ context.Context, _ Ref) (Order, error) { panic("core") }
+func (s *Service) Get(ctx context.Context, ref Ref) (Order, error) {
+	tenant, err := table.TenantOf(ref.Store)
+	if err != nil {
+		return Order{}, err
+	}
+
+	row, err := s.state.Get(ctx, ordersOf(tenant, ref.User).Key(orderKind, ref.ID))
+	if err != nil {
+		return Order{}, errs.Context(err, "get order %s of user %d", ref.ID, ref.User)
+	}
+
+	return fromRow(row)
+}
 
 // Turn gives a page of a person's orders, the newest first, and whether there are more.
-func (s *Service) Turn(_ context.Context, _ string, _ int64, _ catalog.Place) ([]Order, bool, error) {
-	panic("core")
+func (s *Service) Turn(ctx context.Context, store string, user int64, place catalog.Place) ([]Order, bool, error) {
+	tenant, err := table.TenantOf(store)
+	if err != nil {
+		return nil, false, err
+	}
+
+	query := table.Query{
+		Partition: ordersOf(tenant, user), Prefix: table.SortPrefix(orderKind),
+		Descending: !place.Back, Limit: place.Limit,
+	}
+
+	var beside table.Key
+	if place.From != "" {
+		beside = query.Partition.Key(orderKind, place.From)
+	}
+
+	rows, more, err := table.Turn(ctx, s.state, query, beside)
+	if err != nil {
+		return nil, false, errs.Context(err, "turn the orders of user %d", user)
+	}
+
+	orders, err := fromRows(rows)
+	if place.Back {
+		slices.Reverse(orders)
+	}
+
+	return orders, more, err
 }
+
+// askEvery is how often a buyer may have the gateway asked: gateways take one
+// question for a transaction in 4 seconds.
+const askEvery = 4 * time.Second
 
 // Check has the payments worker ask the gateway now: what "check payment" does. It
-// is Limited, with how long to wait, within 4 seconds of the last one.
-func (s *Service) Check(_ context.Context, _ Ref, _ string) error { panic("core") }
+// is Limited, with how long to wait, within 4 seconds of the last one. cause is
+// the tap.
+func (s *Service) Check(ctx context.Context, ref Ref, cause string) error {
+	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
+		if wait := askEvery - now.Sub(order.Asked); wait > 0 && wait <= askEvery {
+			return effects{}, errs.New(errs.Limited, "check order %s: it was checked just now", order.ID).
+				Tell("error.shop.checked", errs.Args{"Seconds": seconds(wait)}).After(wait)
+		}
+
+		order.Asked = now
+
+		return effects{tasks: []task{{message: Message{Task: CheckBill, Cause: cause}}}}, nil
+	})
+
+	return err
+}
+
+// seconds gives a wait in whole seconds as people are told it, at least one.
+func seconds(wait time.Duration) int64 { return max(1, int64((wait+time.Second-1)/time.Second)) }
 
 // Report hands a payment that Telegram or an admin vouches for to the payments
-// worker, which settles it: task is TakeStars or TakeManual.
-func (s *Service) Report(_ context.Context, _ Ref, _ Task, _ Receipt) error { panic("core") }
+// worker, which settles it: task is TakeStars or TakeManual. Handing over the
+// same again changes nothing.
+func (s *Service) Report(ctx context.Context, ref Ref, what Task, receipt Receipt) error {
+	if what != TakeStars && what != TakeManual {
+		return errs.New(errs.Invalid, "report a payment of order %s as %q: nobody vouches for such a one", ref.ID, what)
+	}
 
-// Prove notes the picture with which a buyer shows a manual payment, and has
-// those told who may confirm it.
-func (s *Service) Prove(_ context.Context, _ Ref, _ string) (Order, error) { panic("core") }
-
-// Cancel gives up an order that awaits its payment, puts its stock back and
-// has the gateway told. Conflict where it is past that.
-func (s *Service) Cancel(_ context.Context, _ Ref, _ string) (Order, error) { panic("core") }
-
-// Billed records a bill that a gateway has made and has it shown.
-func (s *Service) Billed(_ context.Context, _ Ref, _ Bill) (Order, error) { panic("core") }
-
-// Outcome says what a receipt has done.
-type Outcome string
-
-// The outcomes.
-const (
-	Settled Outcome = "settled" // the order is paid
-	Counted Outcome = "counted" // this payment was counted before: nothing changed
-	Late    Outcome = "late"    // the order was closed and its stock gone: the money is in the wallet
-	Twice   Outcome = "twice"   // the order was paid before: the money is in the wallet
-	Misfit  Outcome = "misfit"  // the amount is not what was asked: held in suspense, the owner is told
-)
-
-// Settle counts a confirmed payment of an order, once, in one transaction with
-// everything that follows from it.
-func (s *Service) Settle(_ context.Context, _ Ref, _ Receipt) (Outcome, error) { panic("core") }
-
-// Expire closes an order whose deadline has passed and puts its stock back.
-// The caller has asked the gateway first.
-func (s *Service) Expire(_ context.Context, _ Ref) error { panic("core") }
-
-// Refund gives the money of a paid order back: to the wallet, or, where the
-// payment came by Stars and toGateway is set, through the gateway. Bound units
-// that were never sent are free again. Conflict where it was not paid.
-func (s *Service) Refund(_ context.Context, _ Ref, _ Refunding) (Order, error) { panic("core") }
-
-// Refunding says who gives money back, and why.
-type Refunding struct {
-	By        int64
-	Role      string
-	Reason    string
-	ToGateway bool
-	Cause     string
+	return s.ask(ctx, queue.Payments, Message{Task: what, Ref: ref, Receipt: &receipt}, receipt.Gateway, receipt.Transaction)
 }
 
-// Replace gives one more unit for one that does not work, within its warranty:
-// the new one is bound and sent, with an audit row.
-func (s *Service) Replace(_ context.Context, _ Ref, _ string, _ catalog.Editor) (Order, error) {
-	panic("core")
+// ask writes an outbox row and nothing else; writing it again is fine.
+func (s *Service) ask(ctx context.Context, to queue.Name, message Message, cause ...string) error {
+	op, err := send(ctx, to, message, 0, s.clock.Now(), cause...)
+	if err != nil {
+		return err
+	}
+
+	if err := s.state.Write(ctx, op); err != nil && !errs.Is(err, errs.Conflict) {
+		return errs.Context(err, "ask for %s of order %s", message.Task, message.ID)
+	}
+
+	return nil
 }
 
-// Resend has the goods of an order sent again: the same units, no others.
-func (s *Service) Resend(_ context.Context, _ Ref, _ string) error { panic("core") }
+// effects are what goes with a change of an order, in its transaction.
+type effects struct {
+	tasks []task
+	ops   []table.Op
+	// lenient are operations that the change does not depend on: counters of a
+	// coupon that may be gone. It is made without them where they are refused.
+	lenient []table.Op
+}
 
-// Resume has everything sent that waited for a person who had blocked the bot.
-func (s *Service) Resume(_ context.Context, _ string, _ int64, _ string) error { panic("core") }
+// task is a message that follows from a change of an order.
+type task struct {
+	message Message
+	after   time.Duration
+}
+
+// errAsItIs ends a change that has nothing to change: the order is returned as
+// it is, without error.
+var errAsItIs = errors.New("there is nothing to change")
+
+// rivalries bounds how often a change begins anew because somebody else has
+// changed the same rows.
+const rivalries = 8
+
+// move reads an order, changes it and writes it with all that goes with it.
+// Where rivals are in the way it begins anew, a few times. An error of change
+// leaves the order as it is; it is returned with the error.
+func (s *Service) move(
+	ctx context.Context, ref Ref, change func(order *Order, now time.Time) (effects, error),
+) (Order, error) {
+	var failure error
+
+	lenient := true
+
+	for range rivalries {
+		order, err := s.Get(ctx, ref)
+		if err != nil {
+			return Order{}, err
+		}
+
+		before := order
+		now := s.clock.Now()
+
+		follow, err := change(&order, now)
+		if errors.Is(err, errAsItIs) {
+			return before, nil
+		}
+
+		if err != nil {
+			return before, err
+		}
+
+		if !lenient {
+			follow.lenient = nil
+		}
+
+		needed, err := s.write(ctx, &order, follow, now)
+		if err == nil {
+			return order, nil
+		}
+
+		if !inTheWay(err) {
+			return order, errs.Context(err, "move order %s to %s", order.ID, order.State)
+		}
+
+		lenient = lenient && !refusedWithin(err, needed, table.MaxOps)
+		failure = err
+	}
+
+	return Order{}, errs.Wrap(failure, errs.Unavailable, "move order %s: others keep changing it", ref.ID).
+		Tell("error.shop.busy", nil)
+}
+
+// write writes a changed order with its effects and gives how many operations
+// it needs: those behind are lenient. On success the order has its new version.
+func (s *Service) write(ctx context.Context, order *Order, follow effects, now time.Time) (int, error) {
+	order.UpdatedAt = now
+
+	changed, err := rowOf(*order)
+	if err != nil {
+		return 0, err
+	}
+
+	ops := append([]table.Op{table.Put(changed)}, follow.ops...)
+
+	for at, next := range follow.tasks {
+		next.message.Ref = order.Ref()
+
+		op, err := send(ctx, queueOf(next.message.Task), next.message, next.after, now,
+			strconv.FormatInt(order.Version+1, 10), strconv.Itoa(at))
+		if err != nil {
+			return 0, err
+		}
+
+		ops = append(ops, op)
+	}
+
+	needed := len(ops)
+	if err := s.state.Write(ctx, append(ops, follow.lenient...)...); err != nil {
+		return needed, err // its callers say what they attempted
+	}
+
+	order.Version++
+
+	return needed, nil
+}
+
+// inTheWay reports whether a write was not carried out because of others, so
+// that it may be begun anew at once: their writes are done.
+func inTheWay(err error) bool {
+	_, canceled := errors.AsType[*table.Canceled](err)
+
+	return canceled
+}
+
+// refusedWithin reports whether an operation from one place up to before another was refused.
+func refusedWithin(err error, from, before int) bool {
+	for at := from; at < before; at++ {
+		if table.Refused(err, at) {
+			return true
+		}
+	}
+
+	return false
+}
+
+// queueOf gives the queue whose workers do a task.
+func queueOf(task Task) queue.Name {
+	switch task {
+	case MakeBill, CheckBill, CloseBill, PayBack, TakeStars, TakeManual, TakeNotice:
+		return queue.Payments
+	case ShowBill, ShowOutcome, SendGoods, SendTerms, Notify:
+		return queue.Deliveries
+	}
+
+	return queue.Deliveries
+}
+
+func fromRows(rows []table.Row) ([]Order, error) {
+	orders := make([]Order, 0, len(rows))
+
+	for _, row := range rows {
+		order, err := fromRow(row)
+		if err != nil {
+			return nil, err
+		}
+
+		orders = append(orders, order)
+	}
+
+	return orders, nil
+}

@@ -9,6 +9,7 @@ package table
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -177,6 +178,14 @@ func Failed(reasons []Reason) error {
 	}
 
 	return errs.Wrap(&Canceled{Reasons: reasons}, code, "write %d rows", len(reasons))
+}
+
+// Refused reports whether the condition of the operation at a place did not
+// hold, in an error of Write.
+func Refused(err error, at int) bool {
+	canceled, ok := errors.AsType[*Canceled](err)
+
+	return ok && at >= 0 && at < len(canceled.Reasons) && canceled.Reasons[at] == ReasonCondition
 }
 
 // Encode makes the body of a row from a value of the domain.

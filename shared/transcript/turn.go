@@ -26,41 +26,23 @@ func (s *Service) Turn(ctx context.Context, turn Turn) ([]Job, bool, error) {
 	}
 
 	query := table.Query{
-		Partition: jobsOf(tenant, turn.User), Prefix: table.SortPrefix(jobKind), Descending: !turn.Newer,
+		Partition: jobsOf(tenant, turn.User), Prefix: table.SortPrefix(jobKind), Descending: !turn.Newer, Limit: turn.Limit,
 	}
 
+	var beside table.Key
 	if turn.From != "" {
-		// Buttons hold 64 bytes, too few for a cursor: it is made of the job's name.
-		beside := query.Partition.Key(jobKind, turn.From)
-		if query.Cursor, err = (table.Position{PK: beside.PK(), SK: beside.SK()}).Cursor(); err != nil {
-			return nil, false, err
-		}
+		beside = query.Partition.Key(jobKind, turn.From)
 	}
 
-	var jobs []Job
-
-	for {
-		query.Limit = turn.Limit + 1 - len(jobs)
-
-		page, err := s.state.Query(ctx, query)
-		if err != nil {
-			return nil, false, errs.Context(err, "turn the pages of user %d", turn.User)
-		}
-
-		found, err := jobsIn(page)
-		if err != nil {
-			return nil, false, err
-		}
-
-		jobs = append(jobs, found...)
-
-		if query.Cursor = page.Next; query.Cursor == "" || len(jobs) > turn.Limit {
-			break
-		}
+	rows, more, err := table.Turn(ctx, s.state, query, beside)
+	if err != nil {
+		return nil, false, errs.Context(err, "turn the pages of user %d", turn.User)
 	}
 
-	more := len(jobs) > turn.Limit
-	jobs = jobs[:min(len(jobs), turn.Limit)]
+	jobs, err := jobsIn(table.Page{Rows: rows})
+	if err != nil {
+		return nil, false, err
+	}
 
 	if turn.Newer {
 		slices.Reverse(jobs)
