@@ -91,6 +91,8 @@ func (w Words) html(key string, args errs.Args) string {
 			safe[name] = escape(value)
 		case int:
 			safe[name] = w.number(int64(value))
+		case int64:
+			safe[name] = w.number(value)
 		case time.Duration:
 			safe[name] = w.length(value)
 		case float64: // a whole number that has been through JSON

@@ -23,7 +23,7 @@ func (s *Service) Cancel(ctx context.Context, ref Ref, reason string) (Order, er
 		}
 
 		return effects{}, errs.New(errs.Conflict, "cancel order %s: it is %s", order.ID, order.State).
-			Tell("error.shop.past_cancel", nil)
+			Tell("ordering.past_cancel", nil)
 	})
 }
 
@@ -165,7 +165,7 @@ func (s *Service) Prove(ctx context.Context, ref Ref, proof string) (Order, erro
 	return s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
 		if order.State != Awaiting {
 			return effects{}, errs.New(errs.Conflict, "prove the payment of order %s: it is %s", order.ID, order.State).
-				Tell("error.shop.closed", nil)
+				Tell("ordering.closed", nil)
 		}
 
 		if order.Proof == proof {
@@ -175,10 +175,9 @@ func (s *Service) Prove(ctx context.Context, ref Ref, proof string) (Order, erro
 		order.Proof, order.Deadline = proof, now.Add(provenFor)
 
 		return effects{tasks: []task{{message: Message{
-			Task: Notify, May: user.ConfirmPayment, Text: "notice.shop.proof",
-			Args: map[string]any{
-				"Order": order.Label(), "User": order.User, "ID": order.ID, "Amount": order.Total.Value, "Proof": proof,
-			},
+			Task: Notify, May: user.ConfirmPayment, Text: "ordering.proof",
+			Args:  map[string]any{"Order": order.Label(), "User": order.User, "Amount": order.Total.Value},
+			Photo: proof,
 		}}}}, nil
 	})
 }

@@ -40,7 +40,8 @@ type Message struct {
 	// count for nothing before the gateway's own status agrees.
 	Gateway     string `json:"gateway,omitempty"`
 	Transaction string `json:"transaction,omitempty"`
-	Text        string `json:"text,omitempty"` // Notify: catalog key
+	Text        string `json:"text,omitempty"`  // Notify: catalog key
+	Photo       string `json:"photo,omitempty"` // Notify: a picture that Telegram has, with the text below it
 	// May has Notify tell everybody who may do this, instead of the person.
 	May  user.Permission `json:"may,omitempty"`
 	Args map[string]any  `json:"args,omitempty"`

@@ -100,7 +100,7 @@ func (s *Service) Place(ctx context.Context, request Request) (Order, error) {
 	}
 
 	return Order{}, errs.Wrap(failure, errs.Unavailable, "place order %s: others keep taking the same stock", ref.ID).
-		Tell("error.shop.busy", nil)
+		Tell("ordering.busy", nil)
 }
 
 // errRivals has an order placed anew: what was read has changed meanwhile.
@@ -152,7 +152,7 @@ func (s *Service) tryPlace(ctx context.Context, ref Ref, request Request) (Order
 		return Order{}, errs.Context(err, "place order %s", ref.ID)
 	case refusedWithin(err, needed, table.MaxOps):
 		return Order{}, errs.Wrap(err, errs.Invalid, "place order %s: coupon %s is used up", ref.ID, coupon.Code).
-			Tell("error.shop.coupon_used", errs.Args{"Coupon": coupon.Code})
+			Tell("ordering.coupon_used", errs.Args{"Coupon": coupon.Code})
 	default: // quoting again says what is missing
 		return Order{}, errors.Join(errRivals, err)
 	}
@@ -185,12 +185,12 @@ func quoteDeposit(request Request) (Quote, catalog.Coupon, error) {
 
 	if request.Amount < MinDeposit || request.Amount > MaxDeposit {
 		return Quote{}, none, errs.New(errs.Invalid, "quote a deposit of %d rupiah: take %d to %d", request.Amount, MinDeposit,
-			MaxDeposit).Tell("error.shop.deposit", errs.Args{"Min": int64(MinDeposit), "Max": int64(MaxDeposit)})
+			MaxDeposit).Tell("ordering.deposit", errs.Args{"Min": int64(MinDeposit), "Max": int64(MaxDeposit)})
 	}
 
 	if request.Method == methodStars || request.Method == methodWallet || request.Coupon != "" {
 		return Quote{}, none, errs.New(errs.Invalid, "quote a deposit by %q with coupon %q: it is paid in rupiah, in full",
-			request.Method, request.Coupon).Tell("error.shop.deposit_method", nil)
+			request.Method, request.Coupon).Tell("ordering.deposit_method", nil)
 	}
 
 	amount := money.IDR(request.Amount)
@@ -264,7 +264,7 @@ func merged(items []Item) ([]Item, error) {
 	}
 
 	if units == 0 {
-		return nil, errs.New(errs.Invalid, "order nothing").Tell("error.shop.empty", nil)
+		return nil, errs.New(errs.Invalid, "order nothing").Tell("ordering.empty", nil)
 	}
 
 	if units > MaxUnits || len(together) > MaxLines {
@@ -276,7 +276,7 @@ func merged(items []Item) ([]Item, error) {
 
 func tooMany(count int64) error {
 	return errs.New(errs.Invalid, "order %d units: take 1 to %d of at most %d products", count, MaxUnits, MaxLines).
-		Tell("error.shop.count", errs.Args{"Most": int64(MaxUnits), "Products": int64(MaxLines)})
+		Tell("ordering.count", errs.Args{"Most": int64(MaxUnits), "Products": int64(MaxLines)})
 }
 
 // line prices an item and checks that its buyer may have it.
@@ -284,7 +284,7 @@ func (s *Service) line(ctx context.Context, request Request, item Item) (Line, e
 	offer, err := s.catalog.Offer(ctx, request.Store, item.Product)
 	if errs.Is(err, errs.NotFound) || (err == nil && offer.Hidden) {
 		return Line{}, errs.Wrap(err, errs.NotFound, "order product %s of store %s: it is not on sale",
-			item.Product, request.Store).Tell("error.shop.gone", nil)
+			item.Product, request.Store).Tell("ordering.gone", nil)
 	}
 
 	if err != nil {
@@ -301,13 +301,13 @@ func (s *Service) line(ctx context.Context, request Request, item Item) (Line, e
 	if request.Method == methodStars {
 		if line.Price = offer.Stars; line.Price <= 0 {
 			return Line{}, errs.New(errs.Invalid, "order product %s for Stars: it has no price in them", offer.ID).
-				Tell("error.shop.no_stars", errs.Args{"Product": name})
+				Tell("ordering.no_stars", errs.Args{"Product": name})
 		}
 	}
 
 	if offer.Policy == catalog.Units && offer.Available < item.Count {
 		return Line{}, errs.New(errs.Conflict, "order %d of product %s: %d are left", item.Count, offer.ID, offer.Available).
-			Tell("error.shop.sold_out", errs.Args{"Product": name, "Left": max(0, offer.Available)})
+			Tell("ordering.sold_out", errs.Args{"Product": name, "Left": max(0, offer.Available)})
 	}
 
 	if offer.PerBuyer == 0 {
@@ -322,7 +322,7 @@ func (s *Service) line(ctx context.Context, request Request, item Item) (Line, e
 	if had+item.Count > offer.PerBuyer {
 		return Line{}, errs.New(errs.Invalid, "order %d of product %s: user %d has had %d and may have %d",
 			item.Count, offer.ID, request.User, had, offer.PerBuyer).
-			Tell("error.shop.per_buyer", errs.Args{"Product": name, "Most": offer.PerBuyer, "Had": had})
+			Tell("ordering.per_buyer", errs.Args{"Product": name, "Most": offer.PerBuyer, "Had": had})
 	}
 
 	return line, nil
@@ -360,12 +360,12 @@ func (s *Service) coupon(ctx context.Context, request Request, quote *Quote) (ca
 
 	switch {
 	case !coupon.Until.IsZero() && !s.clock.Now().Before(coupon.Until):
-		return none, errs.New(errs.Invalid, "use coupon %s: it has ended", coupon.Code).Tell("error.shop.coupon_ended", args)
+		return none, errs.New(errs.Invalid, "use coupon %s: it has ended", coupon.Code).Tell("ordering.coupon_ended", args)
 	case coupon.Uses > 0 && used >= coupon.Uses:
-		return none, errs.New(errs.Invalid, "use coupon %s: it is used up", coupon.Code).Tell("error.shop.coupon_used", args)
+		return none, errs.New(errs.Invalid, "use coupon %s: it is used up", coupon.Code).Tell("ordering.coupon_used", args)
 	case coupon.Percent == 0 && quote.Subtotal.Currency != money.Rupiah:
 		return none, errs.New(errs.Invalid, "use coupon %s: it takes off rupiah, not Stars", coupon.Code).
-			Tell("error.shop.coupon_stars", args)
+			Tell("ordering.coupon_stars", args)
 	}
 
 	quote.Discount = min(cmp.Or(quote.Subtotal.Percent(coupon.Percent).Value, coupon.Off), quote.Subtotal.Value)
@@ -387,7 +387,7 @@ func (s *Service) affordable(ctx context.Context, request Request, total money.A
 
 	if holds.Value < total.Value {
 		return errs.New(errs.Invalid, "pay %s of user %d's wallet: it holds %s", total, request.User, holds).
-			Tell("error.shop.balance", errs.Args{"Balance": holds.Value, "Total": total.Value})
+			Tell("ordering.balance", errs.Args{"Balance": holds.Value, "Total": total.Value})
 	}
 
 	return nil

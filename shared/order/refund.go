@@ -33,7 +33,7 @@ type Refunding struct {
 func (s *Service) Refund(ctx context.Context, ref Ref, refunding Refunding) (Order, error) {
 	if refunding.Reason == "" || refunding.Cause == "" {
 		return Order{}, errs.New(errs.Invalid, "refund order %s: give a reason and a cause", ref.ID).
-			Tell("error.shop.no_reason", nil)
+			Tell("ordering.no_reason", nil)
 	}
 
 	return s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
@@ -80,11 +80,10 @@ func (s *Service) refund(ctx context.Context, order *Order, refunding Refunding,
 		follow.ops = append(follow.ops, counted...)
 	}
 
-	notice := "notice.shop.refunded"
+	notice := "ordering.refunded"
 
 	if receipt != nil {
-		notice += "_stars"
-
+		notice = "ordering.refunded_stars"
 		follow.tasks = append(follow.tasks, task{message: Message{Task: PayBack, Receipt: receipt}})
 	}
 
@@ -125,7 +124,7 @@ func (s *Service) moneyBack(order Order, refunding Refunding, now time.Time) ([]
 		from = wallet.Suspense
 	case Awaiting, Expired, Cancelled, Refunded:
 		return nil, nil, errs.New(errs.Conflict, "refund order %s: it is %s", order.ID, order.State).
-			Tell("error.shop.not_paid", nil)
+			Tell("ordering.not_paid", nil)
 	}
 
 	amount := refunded(order)
@@ -134,13 +133,13 @@ func (s *Service) moneyBack(order Order, refunding Refunding, now time.Time) ([]
 	switch {
 	case order.Kind == Deposit && order.State != Disputed:
 		return nil, nil, errs.New(errs.Invalid, "refund order %s: a deposit is in the wallet already", order.ID).
-			Tell("error.shop.refund_deposit", nil)
+			Tell("ordering.refund_deposit", nil)
 	case refunding.ToGateway && !stars:
 		return nil, nil, errs.New(errs.Invalid, "refund order %s through %s: only Stars go back that way", order.ID,
-			order.Method).Tell("error.shop.refund_gateway", nil)
+			order.Method).Tell("ordering.refund_gateway", nil)
 	case stars && order.State == Disputed: // they went back when they came
 		return nil, nil, errs.New(errs.Conflict, "refund order %s: its Stars are on their way back", order.ID).
-			Tell("error.shop.not_paid", nil)
+			Tell("ordering.not_paid", nil)
 	case amount.IsZero():
 		return nil, nil, nil
 	}
@@ -237,7 +236,7 @@ func (s *Service) Replace(ctx context.Context, ref Ref, unit string, by catalog.
 		})
 		if errs.Is(err, errs.Conflict) {
 			return effects{}, errs.Wrap(err, errs.Conflict, "replace a unit of order %s: there is no other", order.ID).
-				Tell("error.shop.no_replacement", nil)
+				Tell("ordering.no_replacement", nil)
 		}
 
 		if err != nil {
@@ -276,13 +275,13 @@ func (o Order) replaceable(unit string, now time.Time) (int, error) {
 	switch {
 	case at < 0:
 		return 0, errs.New(errs.NotFound, "replace unit %s of order %s: it is none of its", unit, o.ID).
-			Tell("error.shop.no_unit", nil)
+			Tell("ordering.no_unit", nil)
 	case slices.Contains(o.Lines[at].Claimed, unit):
 		return 0, errs.New(errs.Conflict, "replace unit %s of order %s: it was replaced", unit, o.ID).
-			Tell("error.shop.replaced", nil)
+			Tell("ordering.replaced", nil)
 	case o.State != Delivered || !now.Before(o.WarrantyUntil(o.Lines[at])):
 		return 0, errs.New(errs.Conflict, "replace unit %s of order %s: it has no warranty now", unit, o.ID).
-			Tell("error.shop.no_warranty", nil)
+			Tell("ordering.no_warranty", nil)
 	}
 
 	return at, nil
@@ -309,7 +308,7 @@ func (s *Service) Resend(ctx context.Context, ref Ref, cause string) error {
 
 	if order.State != Paid && order.State != Delivering && order.State != Delivered {
 		return errs.New(errs.Conflict, "send the goods of order %s again: it is %s", order.ID, order.State).
-			Tell("error.shop.not_paid", nil)
+			Tell("ordering.not_paid", nil)
 	}
 
 	return s.ask(ctx, queueOf(SendGoods), Message{Task: SendGoods, Ref: ref, Cause: cause}, "again", cause)

@@ -91,7 +91,7 @@ func (s *Service) Check(ctx context.Context, ref Ref, cause string) error {
 	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
 		if wait := askEvery - now.Sub(order.Asked); wait > 0 && wait <= askEvery {
 			return effects{}, errs.New(errs.Limited, "check order %s: it was checked just now", order.ID).
-				Tell("error.shop.checked", errs.Args{"Seconds": seconds(wait)}).After(wait)
+				Tell("ordering.checked", errs.Args{"Seconds": seconds(wait)}).After(wait)
 		}
 
 		order.Asked = now
@@ -199,7 +199,7 @@ func (s *Service) move(
 	}
 
 	return Order{}, errs.Wrap(failure, errs.Unavailable, "move order %s: others keep changing it", ref.ID).
-		Tell("error.shop.busy", nil)
+		Tell("ordering.busy", nil)
 }
 
 // write writes a changed order with its effects and gives how many operations

@@ -103,8 +103,10 @@ func (s *Service) trySettle(ctx context.Context, ref Ref, receipt Receipt, stock
 		err = s.settle(ctx, &made, salt)
 	case Misfit:
 		err = s.dispute(&made)
-	case Late, Twice:
-		made.credit("notice.shop." + string(made.outcome))
+	case Late:
+		made.credit("ordering.late", "ordering.late_stars")
+	case Twice:
+		made.credit("ordering.twice", "ordering.twice_stars")
 	case Counted:
 	}
 
@@ -123,7 +125,7 @@ func pastWallet(order Order) (Outcome, error) {
 	}
 
 	return "", errs.New(errs.Conflict, "pay order %s from the wallet: it is %s", order.ID, order.State).
-		Tell("error.shop.closed", nil)
+		Tell("ordering.closed", nil)
 }
 
 // outcomeOf says what a payment does to the order; stocked is false where its
@@ -245,15 +247,14 @@ func (s *Service) bind(ctx context.Context, made *settlement, salt string) error
 
 // credit notes a payment that does not settle the order; Stars, which no
 // wallet holds, go back to where they came from.
-func (m *settlement) credit(notice string) {
+func (m *settlement) credit(notice, ofStars string) {
 	const remembered = 10
 
 	m.order.Credits = append(slices.Clone(m.order.Credits), Credit{m.receipt, m.outcome})
 	m.order.Credits = m.order.Credits[max(0, len(m.order.Credits)-remembered):]
 
 	if m.receipt.Amount.Currency == money.Stars {
-		notice += "_stars"
-
+		notice = ofStars
 		m.tasks = append(m.tasks, task{message: Message{Task: PayBack, Receipt: &m.receipt}})
 	}
 
@@ -265,9 +266,9 @@ func (m *settlement) credit(notice string) {
 // dispute holds a payment of a wrong amount for the owner to decide. An order
 // that awaits its payment ends, its stock is free again.
 func (s *Service) dispute(made *settlement) error {
-	made.credit("notice.shop.misfit")
+	made.credit("ordering.misfit", "ordering.misfit_stars")
 	made.tasks = append(made.tasks, task{message: Message{
-		Task: Notify, May: user.Adjust, Text: "notice.shop.misfit_owner", Args: map[string]any{
+		Task: Notify, May: user.Adjust, Text: "ordering.misfit_owner", Args: map[string]any{
 			"Order": made.order.Label(), "Amount": made.receipt.Amount.Value, "Gateway": made.receipt.Gateway,
 		},
 	}})
@@ -312,7 +313,7 @@ func (s *Service) writeSettlement(ctx context.Context, made settlement) (Outcome
 		return "", errors.Join(errRivals, err)
 	case made.receipt.Gateway == WalletGateway && len(entry) > 0 && table.Refused(err, opWallet):
 		return "", errs.Wrap(err, errs.Conflict, "pay order %s from the wallet: it holds too little", ref.ID).
-			Tell("error.shop.balance_now", nil)
+			Tell("ordering.balance_now", nil)
 	case made.before.State.closed() && refusedWithin(err, shelf, shelf+len(made.shelf)):
 		return "", errors.Join(errNoStock, err)
 	case inTheWay(err):

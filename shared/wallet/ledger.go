@@ -208,7 +208,7 @@ type Adjustment struct {
 func (l *Ledger) Adjust(ctx context.Context, change Adjustment) error {
 	if strings.TrimSpace(change.Reason) == "" {
 		return errs.New(errs.Invalid, "adjust the balance of user %d: a reason is needed", change.User).
-			Tell("error.shop.no_reason", nil)
+			Tell("ordering.no_reason", nil)
 	}
 
 	now := l.clock.Now()
@@ -241,7 +241,7 @@ func (l *Ledger) Adjust(ctx context.Context, change Adjustment) error {
 		return nil
 	case errs.Is(err, errs.Conflict):
 		return errs.Wrap(err, errs.Conflict, "adjust the balance of user %d by %s: it would fall below zero",
-			change.User, change.Amount).Tell("error.shop.balance_below_zero", nil)
+			change.User, change.Amount).Tell("ordering.balance_below_zero", nil)
 	case err != nil:
 		return errs.Context(err, "adjust the balance of user %d", change.User)
 	}
