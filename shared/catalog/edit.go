@@ -195,6 +195,10 @@ func (s *Service) saveProduct(ctx context.Context, store string, product Product
 	}), record}
 	ops = append(ops, shelve(of, present.Product, product, byPart)...)
 
+	if told, ok := byPart[lowPart]; ok && present.LowStock != product.LowStock {
+		ops = append(ops, table.Delete(told.Key, told.Version)) // TellLow may speak again
+	}
+
 	err = s.state.Write(ctx, ops...)
 
 	return errs.Is(err, errs.Conflict), err

@@ -29,7 +29,9 @@ type Editor struct {
 // coupon#CODE#item and coupon#CODE#used (counter orders). The first three of a
 // product on sale stand side by side in the index store#ID#shelf#CATEGORY, so
 // that one query reads a page of offers. store#ID#units#PRODUCT / unit#UNIT is
-// a unit; free ones stand in the index store#ID#free#PRODUCT. Counters have
+// a unit; free ones stand in the index store#ID#free#PRODUCT;
+// import#CAUSE is what a chunk of an import added. store#ID#wishes#PRODUCT /
+// user#USER waits for the product. Counters have
 // rows of their own, so that orders never make a form that is being filled in
 // look changed, nor an order at the till wait for one at the shelf.
 type Service struct {

@@ -90,6 +90,10 @@ func (s *Service) Stock(ctx context.Context, store, product string, contents [][
 		s.snapshots.drop(store)
 	}
 
+	if err := s.rearm(ctx, store, product); err != nil {
+		return made, err
+	}
+
 	return made, s.Restocked(ctx, store, product)
 }
 

@@ -65,6 +65,11 @@ func (s Shop) PayIn() time.Duration {
 	return time.Duration(cmp.Or(s.PayMinutes, DefaultPayMinutes)) * time.Minute
 }
 
+// KeepTerms is how long what buyers submit to terms is kept.
+func (s Shop) KeepTerms() time.Duration {
+	return time.Duration(cmp.Or(s.TermsDays, DefaultTermsDays)) * 24 * time.Hour
+}
+
 // Account is a store's account at a payment gateway. Its keys are secrets,
 // under GatewayKeyName and GatewayHookName.
 type Account struct {
