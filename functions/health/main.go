@@ -26,7 +26,7 @@ func main() {
 		state := worker.State(base, settings.State)
 		queues := []string{
 			settings.Updates, settings.Queues.Downloads, settings.Queues.Transcriptions,
-			settings.Queues.Priority, settings.Queues.Deliveries,
+			settings.Queues.Priority, settings.Queues.Deliveries, settings.Queues.Payments,
 		}
 		checker := health.New(health.Options{
 			State:   state,

@@ -8,6 +8,8 @@ import (
 	"github.com/mymmrac/telego"
 
 	"github.com/lapak-id/lapak/shared/message"
+	"github.com/lapak-id/lapak/shared/order"
+	"github.com/lapak-id/lapak/shared/store"
 )
 
 // starsCurrency is what Telegram calls its Stars.
@@ -158,12 +160,12 @@ func (b *Bots) SendInvoice(ctx context.Context, to message.Address, invoice mess
 	return client.SendInvoice(ctx, to.Chat, invoice)
 }
 
-// RefundStars gives the Stars of a payment back to the person who paid.
-func (b *Bots) RefundStars(ctx context.Context, of string, user int64, charge string) error {
-	client, err := b.Client(ctx, of)
+// Refund gives the Stars that a receipt tells of back to the person who paid.
+func (b *Bots) Refund(ctx context.Context, of store.Store, receipt order.Receipt, user int64) error {
+	client, err := b.Client(ctx, of.ID)
 	if err != nil {
 		return err
 	}
 
-	return client.RefundStars(ctx, user, charge)
+	return client.RefundStars(ctx, user, receipt.Transaction)
 }

@@ -348,7 +348,7 @@ func (d *downloading) invoke(
 		return 0, 0, err
 	}
 
-	event, err := deliveryOf(job)
+	event, err := deliveryOf(job, "downloads")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -381,8 +381,8 @@ func (d *downloading) invoke(
 	return got.at.Sub(began), peak, nil
 }
 
-// deliveryOf is the message of a job, as SQS hands it over.
-func deliveryOf(job transcript.Job) ([]byte, error) {
+// deliveryOf is the message of a job in a queue, as SQS hands it over.
+func deliveryOf(job transcript.Job, queue string) ([]byte, error) {
 	body, err := json.Marshal(map[string]any{"store": job.Store, "user": job.User, "job": job.ID, "round": job.Round})
 	if err != nil {
 		return nil, fmt.Errorf("write the message: %w", err)
@@ -390,7 +390,7 @@ func deliveryOf(job transcript.Job) ([]byte, error) {
 
 	event, err := json.Marshal(events.SQSEvent{Records: []events.SQSMessage{{
 		MessageId: job.ID, ReceiptHandle: job.ID, Body: string(body), EventSource: "aws:sqs",
-		EventSourceARN: "arn:aws:sqs:ap-southeast-3:000000000000:downloads",
+		EventSourceARN: "arn:aws:sqs:ap-southeast-3:000000000000:" + queue,
 		Attributes:     map[string]string{"ApproximateReceiveCount": "1"},
 	}}})
 	if err != nil {

@@ -73,7 +73,7 @@ func measurePreparation(ctx context.Context, folder string) error {
 		err = fmt.Errorf("preparation has %.2f of the speed of ffmpeg alone, less than %.1f", speed, leastSpeed)
 	}
 
-	return errors.Join(err, measureHeld(ctx, program, lesson))
+	return errors.Join(err, measureHeld(ctx, program, lesson), measureTranscription(ctx, folder, program, lesson))
 }
 
 // cost is the least that something took.

@@ -15,14 +15,16 @@ import (
 )
 
 // storage is an S3 that takes everything, checks its checksum as S3 does, and
-// keeps its size alone: what is measured is the client, not a disk.
+// keeps its size alone: what is measured is the client, not a disk. Files of
+// this machine can be put behind its objects.
 type storage struct {
 	*httptest.Server
 
 	mu      sync.Mutex
 	started int
 	uploads map[string]map[int]storedPart
-	objects map[string]int64 // sizes, by path
+	objects map[string]int64  // sizes, by path
+	files   map[string]string // objects that can be read, by path
 }
 
 type storedPart struct {
@@ -33,10 +35,25 @@ type storedPart struct {
 }
 
 func newStorage() *storage {
-	s := &storage{uploads: map[string]map[int]storedPart{}, objects: map[string]int64{}}
+	s := &storage{uploads: map[string]map[int]storedPart{}, objects: map[string]int64{}, files: map[string]string{}}
 	s.Server = httptest.NewServer(s)
 
 	return s
+}
+
+// serve puts a file of this machine behind an object.
+func (s *storage) serve(path, file string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.files[path] = file
+}
+
+func (s *storage) fileOf(path string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return s.files[path]
 }
 
 // size gives the bytes of an object, -1 where there is none.
@@ -72,6 +89,8 @@ func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.complete(w, r, id)
 	case r.Method == http.MethodGet && id != "":
 		s.list(w, id)
+	case id == "" && s.fileOf(r.URL.Path) != "" && r.Method != http.MethodDelete:
+		http.ServeFile(w, r, s.fileOf(r.URL.Path))
 	case r.Method == http.MethodHead:
 		if size := s.size(r.URL.Path); size >= 0 {
 			w.Header().Set("Content-Length", strconv.FormatInt(size, 10))

@@ -89,6 +89,7 @@ type Queues struct {
 	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS,required,notEmpty"`
 	Priority       string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY,required,notEmpty"`
 	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES,required,notEmpty"`
+	Payments       string `env:"LAPAK_QUEUE_PAYMENTS,required,notEmpty"`
 }
 
 // Senders opens the queues.
@@ -98,6 +99,7 @@ func (q Queues) Senders(base boot.Base) map[queue.Name]queue.Sender {
 		queue.Transcriptions:         Queue(base, q.Transcriptions, false),
 		queue.TranscriptionsPriority: Queue(base, q.Priority, false),
 		queue.Deliveries:             Queue(base, q.Deliveries, false),
+		queue.Payments:               Queue(base, q.Payments, false),
 	}
 }
 
