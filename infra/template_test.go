@@ -381,7 +381,9 @@ func settings(t *testing.T, path string) []string {
 			found = append(found, string(match[1]))
 		}
 
-		for shared, file := range map[string]string{"worker.Queues": "worker.go", "worker.Limits": "limits.go"} {
+		for shared, file := range map[string]string{
+			"worker.Queues": "worker.go", "worker.Limits": "limits.go", "worker.Gateways": "gateways.go",
+		} {
 			if strings.Contains(string(text), shared) {
 				found = append(found, settings(t, filepath.Join("../shared/boot/worker", file))...)
 			}

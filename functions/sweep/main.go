@@ -1,5 +1,5 @@
 // Command sweep brings forward what was left behind: outbox rows that relay
-// has missed, and jobs that stand still.
+// has missed, jobs that stand still, and orders that are due.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/order"
 	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -24,17 +25,24 @@ func main() {
 		state := worker.State(base, settings.State)
 		relay := outbox.NewRelay(state, settings.Queues.Senders(base), base.Clock)
 		jobs := transcript.NewService(state, base.Clock).Counting(base.Metrics)
-		rescuer := transcript.NewRescuer(jobs, store.NewRegistry(state, base.Clock), base.Metrics)
+		stores := store.NewRegistry(state, base.Clock)
+		rescuer := transcript.NewRescuer(jobs, stores, base.Metrics)
+		reconciler := order.NewReconciler(worker.NewShop(base, state, nil).Orders, stores, base.Metrics)
 
 		return func(ctx context.Context) error {
 			forwarded, sweepErr := relay.Sweep(ctx)
 			rescued, rescueErr := rescuer.Rescue(ctx)
+			reconciled, reconcileErr := reconciler.Reconcile(ctx)
 
 			if forwarded+rescued > 0 {
 				slog.WarnContext(ctx, "brought forward what was left behind", "messages", forwarded, "jobs", rescued)
 			}
 
-			return errors.Join(sweepErr, rescueErr)
+			if reconciled > 0 {
+				slog.InfoContext(ctx, "looked after orders that were due", "orders", reconciled)
+			}
+
+			return errors.Join(sweepErr, rescueErr, reconcileErr)
 		}, nil
 	})
 }

@@ -1,6 +1,11 @@
 package order
 
-import "github.com/lapak-id/lapak/shared/user"
+import (
+	"encoding/json"
+
+	"github.com/lapak-id/lapak/shared/queue"
+	"github.com/lapak-id/lapak/shared/user"
+)
 
 // Task is what a message of the payments queue asks for.
 type Task string
@@ -45,4 +50,11 @@ type Message struct {
 	// May has Notify tell everybody who may do this, instead of the person.
 	May  user.Permission `json:"may,omitempty"`
 	Args map[string]any  `json:"args,omitempty"`
+}
+
+// Asks reports whether a message of the deliveries queue is about an order.
+func Asks(delivery queue.Delivery) bool {
+	var asked Message
+
+	return json.Unmarshal(delivery.Body, &asked) == nil && asked.Task != ""
 }

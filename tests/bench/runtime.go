@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type function struct {
 
 	api     *http.Server
 	process *exec.Cmd
+	said    tail // its log
 	exited  chan struct{} // closed once exit says how it ended
 	exit    error
 	polled  chan time.Time // the function asked for an invocation
@@ -37,6 +39,32 @@ type answer struct {
 	at     time.Time
 	body   []byte
 	failed bool
+}
+
+// tail keeps the last of what a process writes.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+// Write never fails.
+func (t *tail) Write(text []byte) (int, error) {
+	const kept = 4 << 10
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	t.text = append(t.text, text...)
+	t.text = t.text[max(0, len(t.text)-kept):]
+
+	return len(text), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	return string(t.text)
 }
 
 // startFunction runs a binary as Lambda does: its environment, and a Runtime
@@ -73,6 +101,7 @@ func startFunction(ctx context.Context, binary string, environment []string) (*f
 		"HOME=/nonexistent", // no ~/.aws: there is none on Lambda either
 	}, environment...)
 
+	f.process.Stdout = &f.said
 	f.started = time.Now()
 
 	if err := f.process.Start(); err != nil {

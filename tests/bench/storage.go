@@ -89,6 +89,9 @@ func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.complete(w, r, id)
 	case r.Method == http.MethodGet && id != "":
 		s.list(w, id)
+	case r.Method == http.MethodGet && query.Get("list-type") != "":
+		// Nothing that was written can be read, so nothing is listed.
+		_, _ = fmt.Fprint(w, `<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`)
 	case id == "" && s.fileOf(r.URL.Path) != "" && r.Method != http.MethodDelete:
 		http.ServeFile(w, r, s.fileOf(r.URL.Path))
 	case r.Method == http.MethodHead:

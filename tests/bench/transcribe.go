@@ -27,6 +27,7 @@ import (
 const (
 	transcribeWithin = 15 * time.Minute // the longest that a function may run
 	spokenPart       = time.Hour        // that a provider takes at once
+	heardPart        = 10 * time.Minute // that it is given: as long as recordings of hours are cut
 	wordsPerMinute   = 150
 	dayOfSpeech      = "media/day-of-speech.mp3"
 )
@@ -189,20 +190,20 @@ func transcribe(ctx context.Context, f *function, state table.Table, job transcr
 	case err != nil:
 		return fmt.Errorf("look at the job: %w", err)
 	case got.failed || done.State != transcript.Transcribed || done.Result == nil:
-		return fmt.Errorf("the job is %s (%s, %v); the function answered %s", done.State, done.Reason, done.Attempts, got.body)
+		return fmt.Errorf("the job is %s; the function answered %s and has logged\n%s", done.State, got.body, f.said.String())
 	}
 
 	fmt.Printf("\ntranscription of %.2f h of speech by the transcribe function, the provider answering at once\n"+
-		"  %s, %d words, %d calls of the provider\n  peak memory of its process: %.1f MB, ffmpeg beside it\n"+
-		"aim: memory under %d MB: %s\n",
+		"  %s, %d words, %d calls of the provider\n  peak memory of its process: %.1f MiB, ffmpeg beside it\n"+
+		"aim: memory under %d MiB: %s\n",
 		(lessons * lessonLength).Hours(), got.at.Sub(began).Round(time.Second), done.Result.Words, len(done.Attempts),
-		megabytes(peak), memoryAim>>20, verdict(peak < memoryAim))
+		float64(peak)/(1<<20), memoryAim>>20, verdict(peak < memoryAim))
 
 	return nil
 }
 
-// answerOutside stands for Telegram and for a provider that hears an hour of
-// speech in no time.
+// answerOutside stands for Telegram and for a provider that hears ten minutes
+// of speech in no time.
 func answerOutside(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return // a caller that is gone fails by itself
@@ -222,7 +223,7 @@ func answerOutside(w http.ResponseWriter, r *http.Request) {
 
 	const step = 60.0 / wordsPerMinute
 
-	count := int(spokenPart.Minutes() * wordsPerMinute)
+	count := int(heardPart.Minutes() * wordsPerMinute)
 	words := make([]word, count)
 	text := make([]string, count)
 
@@ -232,7 +233,7 @@ func answerOutside(w http.ResponseWriter, r *http.Request) {
 	}
 
 	_ = json.NewEncoder(w).Encode(map[string]any{ // a caller that is gone fails by itself
-		"task": "transcribe", "language": "english", "duration": spokenPart.Seconds(), "text": strings.Join(text, " "),
+		"task": "transcribe", "language": "english", "duration": heardPart.Seconds(), "text": strings.Join(text, " "),
 		"words": words, "segments": []any{},
 	})
 }
