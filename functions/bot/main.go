@@ -19,6 +19,9 @@ type settings struct {
 	Queue    string `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	SealKey  string `env:"LAPAK_SEAL_KEY,required,notEmpty"`
+	Alerts   string `env:"LAPAK_ALERTS_TOPIC,required,notEmpty"`
+	Gateways worker.Gateways
 	Limits   worker.Limits
 	Models   speech.Names `env:"LAPAK_SPEECH_ORDER"`
 }
@@ -30,13 +33,19 @@ func main() {
 			return nil, err
 		}
 
-		state := worker.State(base, settings.State)
+		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
+		vault := worker.Vault(base, settings.Secrets)
+		shop := worker.NewShop(base, state, worker.Sealer(base, settings.SealKey, state))
 		bot := chat.New(chat.Options{
-			Scratch:     worker.Scratch(base, settings.Scratch),
+			Scratch:     scratch,
 			Stores:      store.NewRegistry(state, base.Clock),
 			Users:       user.NewRepository(state, base.Clock),
 			Transcripts: transcript.NewService(state, base.Clock).Counting(base.Metrics),
-			Messenger:   telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram),
+			Messenger:   telegram.NewBots(vault, settings.Telegram),
+			Shop:        shop.Catalog,
+			Orders:      shop.Orders,
+			Wallets:     shop.Ledger,
+			Till:        settings.Gateways.Till(base, vault, scratch, worker.Topic(base, settings.Alerts)),
 			Catalog:     texts,
 			Clock:       base.Clock,
 			Metrics:     base.Metrics,
