@@ -85,7 +85,11 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 		return fmt.Errorf("set the api_hash of the Telegram application: %w", err)
 	}
 
-	return s.AddStore(ctx, Demo())
+	if err := s.AddStore(ctx, Demo()); err != nil {
+		return err
+	}
+
+	return s.stockDemo(ctx)
 }
 
 // AddStore adds a bot to the Telegram simulator and registers its store by the
