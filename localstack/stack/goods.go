@@ -23,13 +23,14 @@ func (s *Stack) Catalog() *catalog.Service {
 	return catalog.NewService(state, sealer, clock.System{})
 }
 
-// demoGoods is what the demo store sells from the start.
-func demoGoods() (categories []catalog.Category, products []catalog.Product, units map[string]int) {
-	categories = []catalog.Category{
+// demoGoods is what the demo store sells from the start, and how many units of
+// each product it has.
+func demoGoods() ([]catalog.Category, []catalog.Product, map[string]int) {
+	categories := []catalog.Category{
 		{ID: "accounts", Name: catalog.Text{"id": "Akun premium", "en": "Premium accounts"}},
 		{ID: "services", Name: catalog.Text{"id": "Jasa", "en": "Services"}},
 	}
-	products = []catalog.Product{
+	products := []catalog.Product{
 		{
 			ID: "netflix", Category: "accounts", Policy: catalog.Units, Price: money.IDR(49_000), Stars: 150, Warranty: 30, LowStock: 3,
 			Name: catalog.Text{"id": "Netflix 1 bulan", "en": "Netflix 1 month"},
@@ -77,7 +78,8 @@ func (s *Stack) stockDemo(ctx context.Context) error {
 
 		var contents [][]byte
 		for number := range units[product.ID] {
-			contents = append(contents, fmt.Appendf(nil, "user: demo-%s-%02d@contoh.id / pass: rahasia-%02d", product.ID, number+1, number+1))
+			account := fmt.Sprintf("user: demo-%s-%02d@contoh.id / pass: rahasia-%02d", product.ID, number+1, number+1)
+			contents = append(contents, []byte(account))
 		}
 
 		if len(contents) == 0 {

@@ -26,7 +26,7 @@ type function struct {
 
 	api     *http.Server
 	process *exec.Cmd
-	said    tail // its log
+	said    tail          // its log
 	exited  chan struct{} // closed once exit says how it ended
 	exit    error
 	polled  chan time.Time // the function asked for an invocation

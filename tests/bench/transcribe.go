@@ -232,8 +232,11 @@ func answerOutside(w http.ResponseWriter, r *http.Request) {
 		words[at] = word{Word: text[at], Start: step * float64(at), End: step * float64(at+1)}
 	}
 
-	_ = json.NewEncoder(w).Encode(map[string]any{ // a caller that is gone fails by itself
-		"task": "transcribe", "language": "english", "duration": heardPart.Seconds(), "text": strings.Join(text, " "),
-		"words": words, "segments": []any{},
-	})
+	_ = json.NewEncoder(w).Encode(struct { // a caller that is gone fails by itself
+		Task     string  `json:"task"`
+		Language string  `json:"language"`
+		Duration float64 `json:"duration"`
+		Text     string  `json:"text"`
+		Words    []word  `json:"words"`
+	}{"transcribe", "english", heardPart.Seconds(), strings.Join(text, " "), words})
 }
