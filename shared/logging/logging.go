@@ -20,6 +20,7 @@ const (
 	Update  = "update" // Telegram's update_id
 	Cause   = "cause"  // the outbox row that a message came from
 	Job     = "job"
+	Order   = "order"
 	Ref     = "ref" // the reference that a person was shown
 )
 

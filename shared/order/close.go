@@ -75,10 +75,16 @@ func (s *Service) close(order *Order, state State, reason string, now time.Time)
 	return effects{tasks: tasks, ops: append(stock, limits...), lenient: used}, nil
 }
 
+// Reasons why the payments worker cancels an order.
+const (
+	ReasonBalance  = "balance"  // the wallet holds too little
+	ReasonUnbilled = "unbilled" // no gateway makes a bill
+)
+
 // toClose reports whether a bill could still be paid that should not be.
 func (o Order) toClose() bool {
 	for _, bill := range o.Bills {
-		if bill.open(o) {
+		if bill.Open(o) {
 			return true
 		}
 	}
@@ -86,8 +92,8 @@ func (o Order) toClose() bool {
 	return false
 }
 
-// open reports whether the bill may be cancelled at a gateway outside.
-func (b Bill) open(of Order) bool {
+// Open reports whether the bill may still be cancelled at a gateway outside.
+func (b Bill) Open(of Order) bool {
 	paid := of.Receipt != nil && of.Receipt.Gateway == b.Gateway && of.Receipt.Transaction == b.Transaction
 
 	return b.Outside() && !b.Closed && !paid
@@ -120,7 +126,7 @@ func (s *Service) Billed(ctx context.Context, ref Ref, bill Bill) (Order, error)
 			order.Due = lateLook(*order, now)
 		}
 
-		if !bill.open(*order) {
+		if !bill.Open(*order) {
 			return effects{}, nil
 		}
 

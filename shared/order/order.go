@@ -13,6 +13,7 @@
 package order
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,6 +141,15 @@ func (o Order) Bill() (Bill, bool) {
 	}
 
 	return o.Bills[len(o.Bills)-1], true
+}
+
+// Counted reports whether a payment is known to have been counted. Where it is
+// not, the charge's own row decides.
+func (o Order) Counted(gateway, transaction string) bool {
+	same := func(receipt Receipt) bool { return receipt.Gateway == gateway && receipt.Transaction == transaction }
+
+	return o.Receipt != nil && same(*o.Receipt) ||
+		slices.ContainsFunc(o.Credits, func(credit Credit) bool { return same(credit.Receipt) })
 }
 
 // Ref names an order of a store.

@@ -12,6 +12,7 @@ import (
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/user"
 	"github.com/lapak-id/lapak/shared/wallet"
 )
 
@@ -116,9 +117,30 @@ func (s *Service) Report(ctx context.Context, ref Ref, what Task, receipt Receip
 	return s.ask(ctx, queue.Payments, Message{Task: what, Ref: ref, Receipt: &receipt}, receipt.Gateway, receipt.Transaction)
 }
 
+// Again has a message of the payments worker come once more after a while, at
+// most queue.MaxDelay. Its Try tells it from those before.
+func (s *Service) Again(ctx context.Context, message Message, after time.Duration) error {
+	return s.askAfter(ctx, queueOf(message.Task), message, after, message.Gateway, message.Transaction, message.Cause,
+		"try", strconv.Itoa(message.Try))
+}
+
+// Unreturned tells the owner that a payment could not be given back.
+func (s *Service) Unreturned(ctx context.Context, order Order, receipt Receipt) error {
+	return s.ask(ctx, queue.Deliveries, Message{
+		Task: Notify, Ref: order.Ref(), May: user.Adjust, Text: "ordering.unreturned",
+		Args: map[string]any{"Order": order.Label(), "Amount": receipt.Amount.Value, "Gateway": receipt.Gateway},
+	}, "unreturned", receipt.Gateway, receipt.Transaction)
+}
+
 // ask writes an outbox row and nothing else; writing it again is fine.
 func (s *Service) ask(ctx context.Context, to queue.Name, message Message, cause ...string) error {
-	op, err := send(ctx, to, message, 0, s.clock.Now(), cause...)
+	return s.askAfter(ctx, to, message, 0, cause...)
+}
+
+func (s *Service) askAfter(
+	ctx context.Context, to queue.Name, message Message, after time.Duration, cause ...string,
+) error {
+	op, err := send(ctx, to, message, after, s.clock.Now(), cause...)
 	if err != nil {
 		return err
 	}
