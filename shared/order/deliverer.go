@@ -2,11 +2,14 @@ package order
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/queue"
@@ -70,26 +73,85 @@ type Staff interface {
 	Who(ctx context.Context, of store.Store, may user.Permission) ([]int64, error)
 }
 
-// DelivererOptions are what a Deliverer needs. All are required.
+// DelivererOptions are what a Deliverer needs. All but Metrics are required.
 type DelivererOptions struct {
 	Orders    *Service
 	Catalog   *catalog.Service
 	Stores    *store.Registry
-	Users     *user.Repository // languages of people, and that they are back
+	Users     *user.Repository // the languages of people, and who has blocked the bot
 	Staff     Staff
-	Scratch   table.Table // which messages of an order were sent
+	Scratch   table.Table // what was said: doubled messages are recognised
 	Alerts    topic.Publisher
 	Messenger Messenger
 	Texts     Texts
 	Clock     clock.Clock
-	Metrics   *metric.Emitter
+	Metrics   *metric.Emitter // counts GoodsSent, and GoodsTime from the payment on
 }
 
 // Deliverer brings bills, goods, terms and notices to people.
-type Deliverer struct{ options DelivererOptions }
+type Deliverer struct{ DelivererOptions }
 
 // NewDeliverer makes the delivery of orders.
-func NewDeliverer(options DelivererOptions) *Deliverer { return &Deliverer{options: options} }
+func NewDeliverer(options DelivererOptions) *Deliverer { return &Deliverer{options} }
 
-// Handle does one task of the deliveries queue.
-func (d *Deliverer) Handle(_ context.Context, _ queue.Delivery) error { panic("core") }
+// job is one message with what it is about.
+type job struct {
+	of      store.Store
+	order   Order
+	message Message
+	cause   string // of the message: the same however often it is delivered
+}
+
+func (j job) address(number int) message.Address {
+	return message.Address{Store: j.of.ID, Chat: j.order.Chat, Message: number}
+}
+
+// Handle does one task of the deliveries queue. An error has the message come
+// again; a person who has blocked the bot is no error.
+func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
+	var asked Message
+	if err := json.Unmarshal(delivery.Body, &asked); err != nil {
+		return errs.Wrap(err, errs.Invalid, "read a message about an order")
+	}
+
+	ctx = logging.With(ctx, logging.Store, asked.Store, logging.Order, asked.ID)
+
+	of, err := d.Stores.Get(ctx, asked.Store)
+	if err != nil {
+		return errs.Context(err, "%s of order %s", asked.Task, asked.ID)
+	}
+
+	job := job{of: of, message: asked, cause: delivery.Attrs[queue.AttrCause]}
+
+	if asked.ID != "" {
+		if job.order, err = d.Orders.Get(ctx, asked.Ref); err != nil {
+			return errs.Context(err, "%s", asked.Task)
+		}
+	}
+
+	if err := d.do(ctx, job); err != nil {
+		return errs.Context(err, "%s of order %s", asked.Task, asked.ID)
+	}
+
+	return nil
+}
+
+func (d *Deliverer) do(ctx context.Context, job job) error {
+	switch task := job.message.Task; {
+	case task == Notify:
+		return d.notify(ctx, job)
+	case job.order.ID == "":
+	case task == ShowBill:
+		return d.showBill(ctx, job)
+	case task == ShowOutcome:
+		return d.showOutcome(ctx, job)
+	case task == SendTerms:
+		return d.sendTerms(ctx, job)
+	case task == SendGoods && (job.message.Cause != "" || len(job.message.Units) > 0):
+		return d.sendAgain(ctx, job)
+	case task == SendGoods:
+		return d.sendGoods(ctx, job)
+	}
+
+	return errs.New(errs.Invalid, "the deliveries queue has no task %q for an order %q", job.message.Task, job.order.ID)
+}

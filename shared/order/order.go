@@ -105,6 +105,7 @@ type Order struct {
 	Bills     []Bill       `json:"bills,omitempty"`
 	State     State        `json:"state"`
 	Message   int          `json:"message,omitempty"`  // the living message in the chat: QR, then outcome
+	Shown     int          `json:"shown,omitempty"`    // bills that the living message has told of
 	Photo     bool         `json:"photo,omitempty"`    // that message is a photo with a caption
 	Deadline  time.Time    `json:"deadline"`           // of the payment and so of the reservation
 	Receipt   *Receipt     `json:"receipt,omitempty"`  // of the payment that settled it

@@ -2,14 +2,26 @@ package order
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
 
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/user"
 )
 
+// stuckTold is after how many rescues the owner is told that goods do not get
+// through: some 10 hours after the payment.
+const stuckTold = 6
+
 // Reconciler looks after orders by the clock: those that await a payment whose
-// notification never came, those past their deadline, those that are paid and
-// whose goods are stuck.
+// notification never came, those past their deadline, those that were closed
+// and are paid late, those that are paid and whose goods are stuck.
 type Reconciler struct {
 	orders  *Service
 	stores  *store.Registry
@@ -23,4 +35,126 @@ func NewReconciler(orders *Service, stores *store.Registry, metrics *metric.Emit
 
 // Reconcile looks after each order that is due and counts them. One failure
 // does not keep the others back. It is run every minute.
-func (r *Reconciler) Reconcile(_ context.Context) (int, error) { panic("core") }
+func (r *Reconciler) Reconcile(ctx context.Context) (int, error) {
+	stores, err := r.stores.List(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reconcile orders: %w", err)
+	}
+
+	var (
+		seen     int
+		failures []error
+	)
+
+	for _, of := range stores {
+		count, err := r.reconcileStore(ctx, of.ID)
+		seen += count
+		failures = append(failures, err)
+	}
+
+	r.metrics.Put("OrdersReconciled", float64(seen), metric.Count, nil)
+
+	return seen, errors.Join(failures...)
+}
+
+func (r *Reconciler) reconcileStore(ctx context.Context, id string) (int, error) {
+	tenant, err := table.TenantOf(id)
+	if err != nil {
+		return 0, err
+	}
+
+	ctx = logging.With(ctx, logging.Store, id)
+	open := openOrders(tenant)
+
+	page, err := r.orders.state.Query(ctx, table.Query{
+		Partition: open,
+		Index:     true,
+		Before:    open.Key("due", sortable(r.orders.clock.Now())).SK(),
+		Limit:     table.MaxPageRows, // the rest comes with the next minute
+	})
+	if err != nil {
+		return 0, errs.Context(err, "find the orders of store %s that are due", id)
+	}
+
+	var (
+		seen     int
+		failures []error
+	)
+
+	for _, row := range page.Rows {
+		order, err := fromRow(row)
+		if err == nil {
+			err = r.orders.visit(logging.With(ctx, logging.Order, order.ID), order.Ref())
+		}
+
+		if err != nil {
+			failures = append(failures, fmt.Errorf("look after order %s: %w", order.ID, err))
+
+			continue
+		}
+
+		seen++
+	}
+
+	return seen, errors.Join(failures...)
+}
+
+// visit looks after an order that is due, and says when it is due again.
+func (s *Service) visit(ctx context.Context, ref Ref) error {
+	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
+		if order.Due.IsZero() || order.Due.After(now) {
+			return effects{}, errAsItIs // the index lags behind: it is well
+		}
+
+		switch order.State {
+		case Awaiting:
+			return s.visitAwaiting(order, now)
+		case Paid, Delivering:
+			slog.WarnContext(ctx, "goods are stuck, sent on their way again", "state", order.State, "times", order.Checks)
+
+			return visitStuck(order, now), nil
+		case Expired, Cancelled, Disputed:
+			order.Checks++
+			order.Due = lateLook(*order, now)
+
+			return check(), nil
+		case Delivered, Refunded:
+		}
+
+		order.Due = time.Time{}
+
+		return effects{}, nil
+	})
+
+	return err
+}
+
+// visitAwaiting has the gateway asked; an order that should long have been
+// closed, by the one who asks it, is closed here.
+func (s *Service) visitAwaiting(order *Order, now time.Time) (effects, error) {
+	if now.After(order.Deadline.Add(Grace)) {
+		return s.close(order, Expired, "deadline", now)
+	}
+
+	order.Checks++
+	order.Due = awaitingLook(*order, now)
+
+	return check(), nil
+}
+
+// check has the gateways of an order's bills asked.
+func check() effects { return effects{tasks: []task{{message: Message{Task: CheckBill}}}} }
+
+func visitStuck(order *Order, now time.Time) effects {
+	order.Checks++
+	order.Due = stuckLook(*order, now)
+
+	follow := effects{tasks: []task{{message: Message{Task: SendGoods}}}}
+	if order.Checks == stuckTold {
+		follow.tasks = append(follow.tasks, task{message: Message{
+			Task: Notify, May: user.Adjust, Text: "ordering.stuck", Args: map[string]any{"Order": order.Label()},
+		}})
+	}
+
+	return follow
+}

@@ -298,28 +298,30 @@ func (o Order) WarrantyUntil(line Line) time.Time {
 }
 
 // Resend has the goods of an order sent again: the same units, no others. For
-// the same cause it is done once. Conflict where nothing was sent, or the money
-// was given back.
+// the same cause it is done once. Conflict where the order was not paid, or the
+// money was given back.
 func (s *Service) Resend(ctx context.Context, ref Ref, cause string) error {
 	order, err := s.Get(ctx, ref)
-	if err != nil {
-		return err
-	}
 
-	if order.State != Paid && order.State != Delivering && order.State != Delivered {
+	switch {
+	case err != nil:
+		return err
+	case order.State == Delivered:
+		return s.ask(ctx, queueOf(SendGoods), Message{Task: SendGoods, Ref: ref, Cause: cause}, "again", cause)
+	case order.State == Paid || order.State == Delivering:
+		return s.resume(ctx, ref)
+	default:
 		return errs.New(errs.Conflict, "send the goods of order %s again: it is %s", order.ID, order.State).
 			Tell("ordering.not_paid", nil)
 	}
-
-	return s.ask(ctx, queueOf(SendGoods), Message{Task: SendGoods, Ref: ref, Cause: cause}, "again", cause)
 }
 
 // recentOrders is how far back goods that wait for a person are looked for.
 const recentOrders = 50
 
 // Resume has everything sent that waited for a person who had blocked the bot.
-// cause is how they came back.
-func (s *Service) Resume(ctx context.Context, store string, user int64, cause string) error {
+// Doing it again changes nothing.
+func (s *Service) Resume(ctx context.Context, store string, user int64, _ string) error {
 	orders, _, err := s.Turn(ctx, store, user, catalog.Place{Limit: recentOrders})
 	if err != nil {
 		return err
@@ -330,19 +332,7 @@ func (s *Service) Resume(ctx context.Context, store string, user int64, cause st
 			continue
 		}
 
-		_, err := s.move(ctx, order.Ref(), func(order *Order, now time.Time) (effects, error) {
-			if !order.Held {
-				return effects{}, errAsItIs
-			}
-
-			order.Held, order.Checks, order.Lease = false, 0, time.Time{}
-			if order.State == Paid || order.State == Delivering {
-				order.Due = stuckLook(*order, now)
-			}
-
-			return effects{tasks: []task{{message: Message{Task: SendGoods, Cause: held(order.State, cause)}}}}, nil
-		})
-		if err != nil {
+		if err := s.resume(ctx, order.Ref()); err != nil {
 			return err
 		}
 	}
@@ -350,12 +340,18 @@ func (s *Service) Resume(ctx context.Context, store string, user int64, cause st
 	return nil
 }
 
-// held gives the cause under which goods that waited are sent: a repetition
-// where they were delivered before.
-func held(state State, cause string) string {
-	if state == Delivered {
-		return "resume " + cause
-	}
+// resume has goods sent that are on their way, or wait for their buyer.
+func (s *Service) resume(ctx context.Context, ref Ref) error {
+	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
+		if order.State != Paid && order.State != Delivering {
+			return effects{}, errAsItIs
+		}
 
-	return ""
+		order.Held, order.Checks = false, 0
+		order.Due = stuckLook(*order, now)
+
+		return effects{tasks: []task{{message: Message{Task: SendGoods}}}}, nil
+	})
+
+	return err
 }
