@@ -31,7 +31,6 @@ func main() {
 			Stores:  store.NewRegistry(state, base.Clock),
 			Till:    settings.Gateways.Till(base, vault, worker.Scratch(base, settings.Scratch), alerts),
 			Stars:   telegram.NewBots(vault, settings.Telegram),
-			Alerts:  alerts,
 			Clock:   base.Clock,
 			Metrics: base.Metrics,
 		})
