@@ -74,7 +74,7 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 		return err
 	}
 
-	added.CreatedAt, added.Speech = known.CreatedAt, known.Speech
+	added.CreatedAt, added.Speech, added.Shop = known.CreatedAt, known.Speech, known.Shop
 
 	if err := o.vault.Rotate(ctx, store.TokenName(added.ID), token); err != nil {
 		return fmt.Errorf("keep the token of store %s: %w", added.ID, err)
@@ -84,7 +84,7 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 		return fmt.Errorf("register store %s: %w", added.ID, err)
 	}
 
-	if err := o.connect(ctx, client, added.ID, *hook); err != nil {
+	if err := o.connect(ctx, client, added, *hook); err != nil {
 		return err
 	}
 
@@ -145,7 +145,9 @@ func checkHook(hook string) error {
 
 // connect has Telegram push the bot's updates to us, proving itself by the
 // store's webhook secret, and gives the bot its menu.
-func (o *operator) connect(ctx context.Context, client *telegram.Client, id, hook string) error {
+func (o *operator) connect(ctx context.Context, client *telegram.Client, of store.Store, hook string) error {
+	id := of.ID
+
 	known, err := o.vault.Get(ctx, store.WebhookSecretName(id))
 
 	switch errs.CodeOf(err) {
@@ -169,7 +171,7 @@ func (o *operator) connect(ctx context.Context, client *telegram.Client, id, hoo
 	}
 
 	for _, language := range append([]string{""}, texts.Languages()...) {
-		if err := client.SetCommands(ctx, language, texts.Commands(language)); err != nil {
+		if err := client.SetCommands(ctx, language, texts.Commands(language, of.Shop.Open)); err != nil {
 			return fmt.Errorf("set the menu of store %s: %w", id, err)
 		}
 	}

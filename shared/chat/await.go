@@ -28,7 +28,15 @@ const awaitFor = time.Hour
 
 // awaited are the kinds of questions, each with what takes the answer.
 func awaited() []route {
-	return nil
+	return []route{
+		{"search", (*Chat).searchTyped},
+		{"coupon", (*Chat).takeCoupon},
+		{"deposit", (*Chat).takeDeposit},
+		{"proof", (*Chat).takeProof},
+		{"claim", (*Chat).takeClaim},
+		{"write", (*Chat).takeLetter},
+		{"terms", (*Chat).takeTerms},
+	}
 }
 
 // expect asks for an answer of a kind; fields come back with it.

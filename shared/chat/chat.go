@@ -29,7 +29,9 @@ import (
 
 // Updates are the kinds of updates that the bots understand: no other is
 // asked of Telegram.
-func Updates() []string { return []string{"message", "callback_query", "my_chat_member"} }
+func Updates() []string {
+	return []string{"message", "callback_query", "my_chat_member", "pre_checkout_query"}
+}
 
 // Messenger speaks for a store's bot.
 type Messenger interface {
@@ -67,12 +69,13 @@ type Options struct {
 	Clock       clock.Clock
 	Metrics     *metric.Emitter
 
-	// Shop, Orders, Wallets and Till sell. Default: nothing is sold. They are
-	// given all or none.
+	// Shop, Orders, Wallets, Till and Terms sell. Default: nothing is sold. They
+	// are given all or none.
 	Shop    Shop
 	Orders  Orders
 	Wallets Wallets
 	Till    Till
+	Terms   Terms
 
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.

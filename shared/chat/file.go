@@ -27,7 +27,7 @@ func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) 
 		return c.refuse(ctx, r, 0, err)
 	}
 
-	sentAt := time.Unix(r.message.Date, 0).UTC()
+	sentAt := r.sentAt()
 	asked := transcript.Job{
 		ID:       transcript.JobID(r.storeID, r.chat, r.message.MessageID, sentAt),
 		Language: r.words.language,

@@ -38,7 +38,8 @@ func readPlace(text string) (place, bool) {
 	return place{number: at, newer: side == "newer", job: job}, true
 }
 
-func (p place) button(label string) message.Button {
+// button leads to the page; tap is what stands before the place.
+func (p place) button(tap, label string) message.Button {
 	data := strconv.Itoa(p.number)
 
 	switch {
@@ -48,7 +49,7 @@ func (p place) button(label string) message.Button {
 		data += ":older:" + p.job
 	}
 
-	return message.Button{Text: label, Data: tapHistory + data}
+	return message.Button{Text: label, Data: tap + data}
 }
 
 func (c *Chat) history(ctx context.Context, r *request) error {
@@ -97,11 +98,11 @@ func (c *Chat) showPage(ctx context.Context, r *request, page place) error {
 
 	var turn []message.Button
 	if !first {
-		turn = append(turn, place{max(page.number-1, 1), true, jobs[0].ID}.button(r.words.plain("button.newer", nil)))
+		turn = append(turn, place{max(page.number-1, 1), true, jobs[0].ID}.button(tapHistory, r.words.plain("button.newer", nil)))
 	}
 
 	if older {
-		turn = append(turn, place{page.number + 1, false, jobs[len(jobs)-1].ID}.button(r.words.plain("button.older", nil)))
+		turn = append(turn, place{page.number + 1, false, jobs[len(jobs)-1].ID}.button(tapHistory, r.words.plain("button.older", nil)))
 	}
 
 	return c.show(ctx, r, message.Text{

@@ -215,6 +215,10 @@ func (c *Chat) met(next handler) handler {
 			if err != nil {
 				return errs.Context(err, "unblock the user of an update")
 			}
+
+			if err := c.resumeOrders(ctx, r); err != nil {
+				return err
+			}
 		}
 
 		r.user = found
@@ -394,8 +398,11 @@ func (c *Chat) changedMembership(ctx context.Context, r *request) error {
 
 	if r.private {
 		_, err := c.Users.Change(ctx, r.storeID, r.from.ID, func(user *user.User) { user.Blocked = !member })
+		if err != nil || !member {
+			return err
+		}
 
-		return err
+		return c.resumeOrders(ctx, r)
 	}
 
 	if !member || r.membership.OldChatMember.MemberIsMember() || r.membership.Chat.Type == telego.ChatTypeChannel {

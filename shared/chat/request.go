@@ -83,20 +83,30 @@ func (r *request) here() message.Address { return message.Address{Store: r.store
 // show answers with a screen: in the place of the message whose button was
 // tapped, else as a new message.
 func (c *Chat) show(ctx context.Context, r *request, text message.Text) error {
-	if r.tap != nil && r.tap.Message.IsAccessible() {
+	_, err := c.place(ctx, r, text)
+
+	return err
+}
+
+// place is show, and gives the number of the message that it ended up in.
+func (c *Chat) place(ctx context.Context, r *request, text message.Text) (int, error) {
+	if r.tap != nil && r.tap.Message.IsAccessible() && !r.pictured() {
 		to := r.here()
 		to.Message = r.tap.Message.GetMessageID()
 
 		err := c.Messenger.Edit(ctx, to, text)
 		if !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.Invalid) {
-			return err
+			return to.Message, err
 		}
 		// The message is gone, or carries a file and cannot become a text.
 	}
 
-	_, err := c.Messenger.Send(ctx, r.here(), text)
+	number, err := c.Messenger.Send(ctx, r.here(), text)
+	if err == nil && r.pictured() {
+		c.replaced(ctx, r)
+	}
 
-	return err
+	return number, err
 }
 
 // source gives the file that a message carries; false where there is none.
@@ -146,6 +156,9 @@ func nameOf(names ...string) string {
 
 	return ""
 }
+
+// sentAt is when the message of the update was sent.
+func (r *request) sentAt() time.Time { return time.Unix(r.message.Date, 0).UTC() }
 
 // updateID writes the update's number for logs and references.
 func (r *request) updateID() string { return strconv.Itoa(r.update) }

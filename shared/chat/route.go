@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/mymmrac/telego"
@@ -29,6 +30,28 @@ func commands() []route {
 		{"cancel", (*Chat).cancel},
 		{"help", (*Chat).help},
 	}
+}
+
+// shopCommands are what the menu of a store that sells offers beside them.
+func shopCommands() []route {
+	return []route{
+		{"shop", (*Chat).shop},
+		{"search", (*Chat).search},
+		{"cart", (*Chat).cart},
+		{"orders", (*Chat).orders},
+		{"wallet", (*Chat).wallet},
+		{"terms", (*Chat).shopTerms},
+		{"paysupport", (*Chat).support},
+	}
+}
+
+// shopScreens are what else is opened by commands, buttons and deep links where
+// a store sells.
+func shopScreens() []route {
+	return append(shopCommands(),
+		route{"popular", (*Chat).popular}, route{"deposit", (*Chat).deposit}, route{"write", (*Chat).write},
+		route{"pesanan", (*Chat).orders}, route{"saldo", (*Chat).wallet}, route{"keranjang", (*Chat).cart},
+	)
 }
 
 // maxTapBytes is how much Telegram lets a button say.
@@ -78,6 +101,35 @@ func taps() []route {
 	return all
 }
 
+// shopTaps are the buttons of people who buy.
+func shopTaps() []route {
+	return []route{
+		{tapCategories, (*Chat).turnCategories},
+		{tapShelf, (*Chat).turnShelf},
+		{tapProduct, (*Chat).openProduct},
+		{tapWish, (*Chat).wish},
+		{tapAdd, (*Chat).addToCart},
+		{tapItem, (*Chat).cartItem},
+		{tapCount, (*Chat).setCount},
+		{tapCoupon, (*Chat).askCoupon},
+		{tapNoCoupon, (*Chat).dropCoupon},
+		{tapCheckout, (*Chat).openCheckout},
+		{tapPay, (*Chat).pay},
+		{tapOrders, (*Chat).turnOrders},
+		{tapOrder, (*Chat).showOrder},
+		{tapCheck, (*Chat).checkOrder},
+		{tapGiveUp, (*Chat).cancelOrder},
+		{tapPayNow, (*Chat).payAgain},
+		{tapAgain, (*Chat).orderAgain},
+		{tapResend, (*Chat).resend},
+		{tapReceipt, (*Chat).showReceipt},
+		{tapClaim, (*Chat).claim},
+		{tapProve, (*Chat).askProof},
+		{tapTerms, (*Chat).answerTerms},
+		{tapStatement, (*Chat).turnStatement},
+	}
+}
+
 // screens are what buttons and deep links open beside the commands.
 func screens() []route {
 	return append(commands(),
@@ -110,11 +162,19 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 
 		r.settled()
 
-		if found, ok := find(commands(), name); ok {
+		if found, ok := c.findCommand(name); ok {
 			return found.handle(c, ctx, r)
 		}
 
-		return c.guide(ctx, r, r.words.html("unknown.command", nil)+"\n\n"+c.menu(r.words))
+		return c.guide(ctx, r, r.words.html("unknown.command", nil)+"\n\n"+c.menu(r))
+	}
+
+	if paid := r.message.SuccessfulPayment; paid != nil && c.trades() {
+		return c.paidStars(ctx, r, *paid)
+	}
+
+	if back := r.message.RefundedPayment; back != nil && c.trades() {
+		return c.refundedStars(ctx, r, *back)
 	}
 
 	switch {
@@ -133,6 +193,12 @@ func (c *Chat) routeTap(ctx context.Context, r *request) error {
 
 	for _, tap := range taps() {
 		if strings.HasPrefix(r.tap.Data, tap.name) {
+			tapped = tap
+		}
+	}
+
+	for _, tap := range shopTaps() {
+		if c.trades() && strings.HasPrefix(r.tap.Data, tap.name) {
 			tapped = tap
 		}
 	}
@@ -159,11 +225,28 @@ func (c *Chat) oldTap(ctx context.Context, r *request) error {
 func (c *Chat) openScreen(ctx context.Context, r *request) error {
 	r.settled()
 
-	if found, ok := find(screens(), r.value(tapOpen)); ok {
+	if found, ok := c.findScreen(r.value(tapOpen)); ok {
 		return found.handle(c, ctx, r)
 	}
 
 	return c.oldTap(ctx, r)
+}
+
+// findCommand gives a command; those of the shop only where there is one.
+func (c *Chat) findCommand(name string) (route, bool) {
+	if found, ok := find(commands(), name); ok || !c.trades() {
+		return found, ok
+	}
+
+	return find(shopScreens(), name)
+}
+
+func (c *Chat) findScreen(name string) (route, bool) {
+	if found, ok := find(screens(), name); ok || !c.trades() {
+		return found, ok
+	}
+
+	return find(shopScreens(), name)
 }
 
 func find(routes []route, name string) (route, bool) {
@@ -206,13 +289,13 @@ func hasContent(sent *telego.Message) bool {
 
 // guide answers what the bot cannot do with what it can.
 func (c *Chat) guide(ctx context.Context, r *request, html string) error {
-	return c.show(ctx, r, message.Text{HTML: html, Buttons: r.words.homeButtons()})
+	return c.show(ctx, r, message.Text{HTML: html, Buttons: c.homeButtons(ctx, r)})
 }
 
 // menu lists the commands with what they do.
-func (c *Chat) menu(words Words) string {
+func (c *Chat) menu(r *request) string {
 	var lines []string
-	for _, command := range c.Catalog.Commands(words.language) {
+	for _, command := range c.Catalog.Commands(r.words.language, c.selling(r)) {
 		lines = append(lines, "/"+command.Name+" · "+escape(command.Text))
 	}
 
@@ -222,12 +305,18 @@ func (c *Chat) menu(words Words) string {
 // Languages are those that the bot speaks: two-letter codes.
 func (*Catalog) Languages() []string { return languages() }
 
-// Commands are what the bot's menu shows in a language.
-func (c *Catalog) Commands(language string) []telegram.Command {
+// Commands are what the bot's menu shows in a language, in a store that sells
+// or does not.
+func (c *Catalog) Commands(language string, selling bool) []telegram.Command {
 	words := c.In(language)
+	offered := commands()
+
+	if selling { // behind /start
+		offered = slices.Insert(offered, 1, shopCommands()...)
+	}
 
 	var menu []telegram.Command
-	for _, command := range commands() {
+	for _, command := range offered {
 		menu = append(menu, telegram.Command{Name: command.name, Text: words.plain("command."+command.name, nil)})
 	}
 

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"strings"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
@@ -22,11 +23,16 @@ func (w Words) open(label, screen string) message.Button {
 }
 
 // homeButtons lead to every screen.
-func (w Words) homeButtons() [][]message.Button {
-	return [][]message.Button{
-		{w.open("button.transcribe", "transcribe"), w.open("button.history", "history")},
-		{w.open("button.settings", "settings"), w.open("button.help", "help")},
+func (c *Chat) homeButtons(ctx context.Context, r *request) [][]message.Button {
+	rows := [][]message.Button{
+		{r.words.open("button.transcribe", "transcribe"), r.words.open("button.history", "history")},
+		{r.words.open("button.settings", "settings"), r.words.open("button.help", "help")},
 	}
+	if c.selling(r) {
+		rows = append(c.shopButtons(ctx, r), rows...)
+	}
+
+	return rows
 }
 
 // homeButton leads home, from a place that is on no way.
@@ -43,23 +49,36 @@ func (w Words) backTo(screen string) []message.Button {
 func (c *Chat) start(ctx context.Context, r *request) error {
 	if r.message != nil {
 		if name := argumentIn(r.message.Text); name != "start" {
-			if found, ok := find(screens(), name); ok {
+			if found, ok := c.findScreen(name); ok {
 				return found.handle(c, ctx, r)
+			}
+
+			if product, ok := strings.CutPrefix(name, linkProduct); ok && c.selling(r) {
+				return c.product(ctx, r, product, 1)
 			}
 		}
 	}
 
 	return c.show(ctx, r, message.Text{
-		HTML:    r.words.html("home.welcome", errs.Args{"Store": r.store.Name}),
-		Buttons: r.words.homeButtons(),
+		HTML:    r.words.html(c.greeting(r, "home.welcome", "shop.welcome"), errs.Args{"Store": r.store.Name}),
+		Buttons: c.homeButtons(ctx, r),
 	})
 }
 
 func (c *Chat) home(ctx context.Context, r *request) error {
 	return c.show(ctx, r, message.Text{
-		HTML:    r.words.html("home.again", errs.Args{"Store": r.store.Name}),
-		Buttons: r.words.homeButtons(),
+		HTML:    r.words.html(c.greeting(r, "home.again", "shop.home"), errs.Args{"Store": r.store.Name}),
+		Buttons: c.homeButtons(ctx, r),
 	})
+}
+
+// greeting gives the text of a home without or with a shop.
+func (c *Chat) greeting(r *request, without, with string) string {
+	if c.selling(r) {
+		return with
+	}
+
+	return without
 }
 
 func (c *Chat) transcribe(ctx context.Context, r *request) error {
@@ -70,7 +89,7 @@ func (c *Chat) transcribe(ctx context.Context, r *request) error {
 }
 
 func (c *Chat) help(ctx context.Context, r *request) error {
-	html := r.words.html("help.text", errs.Args{"Limit": c.largestMB(r), "Commands": markup(c.menu(r.words))})
+	html := r.words.html("help.text", errs.Args{"Limit": c.largestMB(r), "Commands": markup(c.menu(r))})
 	if r.owner {
 		html += "\n\n" + r.words.html("help.owner", nil)
 	}

@@ -23,6 +23,8 @@ type session struct {
 	Await  *await       `json:"await,omitempty"`
 	Tap    *tapped      `json:"tap,omitempty"`
 	Flood  int          `json:"flood,omitempty"` // updates held back since the last that was not
+	// Ordered is the stamp of the checkout that was ordered last.
+	Ordered string `json:"ordered,omitempty"`
 
 	version int64
 }
