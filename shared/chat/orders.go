@@ -16,8 +16,10 @@ import (
 	"github.com/lapak-id/lapak/shared/user"
 )
 
-// tapOrders is a page of the person's orders: see place.
-const tapOrders = "orders:"
+const (
+	tapOrders = "orders:"      // a page of the person's orders: see place
+	tapCase   = "staff:order:" // USER:ORDER, for those of the store who look after it
+)
 
 // ref names an order of the person's.
 func (r *request) ref(id string) order.Ref { return order.Ref{Store: r.storeID, User: r.from.ID, ID: id} }
@@ -367,11 +369,13 @@ func (c *Chat) takeClaim(ctx context.Context, r *request) error {
 		found.Language = words.language
 
 		return message.Text{
-			HTML: words.html("staff.claim", errs.Args{
+			HTML: words.html("letter.claim", errs.Args{
 				"Label": found.Label(), "What": words.bought(found), "Name": r.person().Name,
 				"User": strconv.FormatInt(r.from.ID, 10), "Said": said,
 			}),
-			Buttons: [][]message.Button{words.staffButtons(found)},
+			Buttons: [][]message.Button{{{
+				Text: words.plain("letter.button_order", nil), Data: tapCase + strconv.FormatInt(found.User, 10) + ":" + found.ID,
+			}}},
 		}
 	})
 }
@@ -402,7 +406,7 @@ func (c *Chat) write(ctx context.Context, r *request) error {
 
 func (c *Chat) takeLetter(ctx context.Context, r *request) error {
 	return c.pass(ctx, r, user.SeeOrders, func(words Words, said string) message.Text {
-		return message.Text{HTML: words.html("staff.letter", errs.Args{
+		return message.Text{HTML: words.html("letter.text", errs.Args{
 			"Name": r.person().Name, "User": strconv.FormatInt(r.from.ID, 10), "Said": said,
 		})}
 	})
