@@ -14,7 +14,7 @@ import (
 	"github.com/lapak-id/lapak/shared/fault"
 )
 
-var ctx = context.Background() //nolint:usetesting // rapid's runs have no context of their own
+var ctx = context.Background()
 
 func ids(offers []catalog.Offer) []string {
 	var all []string
@@ -30,16 +30,16 @@ func TestSale(t *testing.T) {
 
 	w := newWorld(t, fault.None{})
 	w.category("c", "Akun")
-	w.product("p", "c")
+	w.product("p")
 
 	made := w.stock("p", append(numbered("unit", 250), "unit-3", "")...)
 	assert.Equal(t, catalog.Stocked{Added: 250, Duplicates: 1, Refused: []int{252}}, made)
-	assert.Equal(t, int64(250), w.available("p"))
+	assert.Equal(t, int64(250), w.available())
 	assert.Equal(t, catalog.Stocked{Added: 1, Duplicates: 250}, w.stock("p", append(numbered("unit", 250), "new")...))
-	assert.Equal(t, int64(251), w.available("p"))
+	assert.Equal(t, int64(251), w.available())
 
 	require.NoError(t, w.write(w.goods.Reserve(shop, "p", catalog.Units, 3)))
-	assert.Equal(t, int64(248), w.available("p"))
+	assert.Equal(t, int64(248), w.available())
 
 	claim := catalog.ClaimOf{Store: shop, Product: "p", Order: "o", Salt: "1", Policy: catalog.Units, Buyer: 9, Count: 3}
 	units, ops, err := w.goods.Claim(ctx, claim)
@@ -60,7 +60,7 @@ func TestSale(t *testing.T) {
 	assert.Equal(t, int64(3), offer.Sold)
 
 	require.NoError(t, w.write(w.goods.Return(ctx, claim, names)))
-	assert.Equal(t, int64(251), w.available("p"))
+	assert.Equal(t, int64(251), w.available())
 
 	_, err = w.goods.Open(ctx, shop, "p", "o", names)
 	assert.Equal(t, errs.Unauthorized, errs.CodeOf(err))
@@ -77,7 +77,7 @@ func TestShelf(t *testing.T) {
 
 	for at := range 20 {
 		id := fmt.Sprintf("p%02d", at)
-		product := w.product(id, "c")
+		product := w.product(id)
 
 		if at%5 == 4 {
 			product.Hidden = true

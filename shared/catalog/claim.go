@@ -17,22 +17,23 @@ const MaxClaim = 50
 // available, or none where it has no units. The write fails with Conflict where fewer are
 // left. Invalid where count is not 1 to MaxClaim.
 func (s *Service) Reserve(store, product string, policy Policy, count int64) ([]table.Op, error) {
-	return s.move(store, product, policy, -count)
+	return s.move(store, product, policy, count, -1)
 }
 
 // Release gives the operations that put them back.
 func (s *Service) Release(store, product string, policy Policy, count int64) ([]table.Op, error) {
-	return s.move(store, product, policy, count)
+	return s.move(store, product, policy, count, 1)
 }
 
-func (s *Service) move(store, product string, policy Policy, by int64) ([]table.Op, error) {
+// move gives the operations that move what is available by count in a direction.
+func (s *Service) move(store, product string, policy Policy, count, direction int64) ([]table.Op, error) {
 	of, err := rowsOf(store)
 	if err != nil {
 		return nil, err
 	}
 
-	if by == 0 || outside(by, -MaxClaim, MaxClaim) {
-		return nil, errs.New(errs.Invalid, "move the stock of %s of %s by %d: use 1 to %d units", product, store, by, MaxClaim).
+	if outside(count, 1, MaxClaim) {
+		return nil, errs.New(errs.Invalid, "move %d of the stock of %s of %s: use 1 to %d units", count, product, store, MaxClaim).
 			Tell("catalog.claim_count", errs.Args{"Limit": MaxClaim})
 	}
 
@@ -40,7 +41,7 @@ func (s *Service) move(store, product string, policy Policy, by int64) ([]table.
 		return nil, nil
 	}
 
-	return []table.Op{table.Add(of.product(product, stockPart), available, by, 0, plenty)}, nil
+	return []table.Op{table.Add(of.product(product, stockPart), available, direction*count, 0, plenty)}, nil
 }
 
 // ClaimOf says what is claimed for which order.

@@ -147,7 +147,7 @@ func (s *Service) SaveProduct(ctx context.Context, store string, product Product
 
 // saveProduct tries once; again where only the counters of a product that
 // leaves its shelf have moved meanwhile.
-func (s *Service) saveProduct(ctx context.Context, store string, product Product, by Editor) (again bool, err error) {
+func (s *Service) saveProduct(ctx context.Context, store string, product Product, by Editor) (bool, error) {
 	of, err := rowsOf(store)
 	if err != nil {
 		return false, err

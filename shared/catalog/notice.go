@@ -18,7 +18,6 @@ const textLanguage = "id"
 // order.Message of the task Notify, which this package cannot name, since
 // orders build on the catalog. A test holds the two together.
 type notice struct {
-	Task  string          `json:"task"`
 	Store string          `json:"store"`
 	User  int64           `json:"user"`
 	May   user.Permission `json:"may,omitempty"`
@@ -28,9 +27,11 @@ type notice struct {
 
 // op gives the outbox row that has it told; cause names it.
 func (n notice) op(cause string, now time.Time) (table.Op, error) {
-	n.Task = "notify"
+	body, err := json.Marshal(struct {
+		notice
 
-	body, err := json.Marshal(n)
+		Task string `json:"task"`
+	}{n, "notify"})
 	if err != nil {
 		return table.Op{}, errs.Wrap(err, errs.Internal, "encode notice %s", n.Text)
 	}

@@ -89,8 +89,10 @@ type searchable struct {
 }
 
 // match counts how many of the wanted words stand in the name, and how many
-// are whole words; all is false where one stands nowhere.
-func (s searchable) match(wanted []string) (names, whole int, all bool) {
+// are whole words; false where one stands nowhere.
+func (s searchable) match(wanted []string) (int, int, bool) {
+	names, whole := 0, 0
+
 	for _, word := range wanted {
 		inName, exactly := begins(s.name, word)
 		if inName {
@@ -110,8 +112,8 @@ func (s searchable) match(wanted []string) (names, whole int, all bool) {
 	return names, whole, true
 }
 
-// begins reports whether one of some sorted words begins with word, and if one is it.
-func begins(words []string, word string) (begin, exactly bool) {
+// begins reports whether one of some sorted words begins with word, and then if one is it.
+func begins(words []string, word string) (bool, bool) {
 	at, exactly := slices.BinarySearch(words, word)
 
 	return exactly || (at < len(words) && strings.HasPrefix(words[at], word)), exactly
@@ -210,7 +212,8 @@ func newSnapshots(now clock.Clock) *snapshots {
 	return &snapshots{clock: now, kept: map[string]snapshot{}}
 }
 
-func (s *snapshots) get(store string) (offers []searchable, generation int, ok bool) {
+// get gives a snapshot that is fresh, and the generation for put.
+func (s *snapshots) get(store string) ([]searchable, int, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 

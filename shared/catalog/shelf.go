@@ -312,9 +312,9 @@ func (s *shelf) offers() []Offer {
 
 // partOf gives whose row it is, and which: keys here are KIND#ID#PART, and ids
 // hold nothing that is escaped.
-func partOf(key table.Key) (of, part string) {
+func partOf(key table.Key) (string, string) {
 	_, rest, _ := strings.Cut(key.SK(), "#")
-	of, part, _ = strings.Cut(rest, "#")
+	of, part, _ := strings.Cut(rest, "#")
 
 	return of, part
 }

@@ -57,12 +57,12 @@ func (w *world) category(id, name string) {
 	require.NoError(w, w.goods.SaveCategory(ctx, shop, catalog.Category{ID: id, Name: catalog.Text{"id": name}}, w.editor()))
 }
 
-// product puts a product of units on the shelf of a category.
-func (w *world) product(id, category string) catalog.Product {
+// product puts a product of units on the shelf of category c.
+func (w *world) product(id string) catalog.Product {
 	w.Helper()
 
 	made := catalog.Product{
-		ID: id, Category: category, Name: catalog.Text{"id": "Produk " + id}, Price: money.IDR(1000), Policy: catalog.Units,
+		ID: id, Category: "c", Name: catalog.Text{"id": "Produk " + id}, Price: money.IDR(1000), Policy: catalog.Units,
 	}
 	require.NoError(w, w.goods.SaveProduct(ctx, shop, made, w.editor()))
 
@@ -81,10 +81,11 @@ func (w *world) stock(product string, contents ...string) catalog.Stocked {
 	return made
 }
 
-func (w *world) available(product string) int64 {
+// available counts what may be ordered of product p.
+func (w *world) available() int64 {
 	w.Helper()
 
-	offer, err := w.goods.Offer(ctx, shop, product)
+	offer, err := w.goods.Offer(ctx, shop, "p")
 	require.NoError(w, err)
 
 	return offer.Available

@@ -37,7 +37,7 @@ func TestSeal(t *testing.T) {
 			assert.NoError(t, err)
 		})
 
-		sealtest.Run(t, func(*testing.T) (one, other seal.Sealer) {
+		sealtest.Run(t, func(*testing.T) (seal.Sealer, seal.Sealer) {
 			state := memory.New(clock.System{}, fault.None{})
 
 			return kms.New(client, id, state, clock.System{}), kms.New(client, id, state, clock.System{})

@@ -49,11 +49,11 @@ func (s *Sealer) Open(ctx context.Context, store, about string, sealed []byte) (
 
 // Fingerprint implements seal.Sealer.
 func (s *Sealer) Fingerprint(ctx context.Context, store string, plain []byte) (string, error) {
-	print, err := s.around(ctx, OpFingerprint, store, func() ([]byte, error) {
+	name, err := s.around(ctx, OpFingerprint, store, func() ([]byte, error) {
 		return []byte(seal.Fingerprint(s.derive("fingerprint", store), plain)), nil
 	})
 
-	return string(print), err
+	return string(name), err
 }
 
 func (s *Sealer) around(ctx context.Context, op, store string, call func() ([]byte, error)) ([]byte, error) {

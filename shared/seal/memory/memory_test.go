@@ -12,7 +12,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 
-	sealtest.Run(t, func(*testing.T) (one, other seal.Sealer) {
+	sealtest.Run(t, func(*testing.T) (seal.Sealer, seal.Sealer) {
 		return memory.New("master", fault.None{}), memory.New("master", fault.None{})
 	})
 }
