@@ -129,7 +129,14 @@ func (d *Deliverer) Handle(ctx context.Context, delivery queue.Delivery) error {
 		}
 	}
 
-	if err := d.do(ctx, job); err != nil {
+	err = d.do(ctx, job)
+
+	// These two come with every order that takes units for good, or gives them back.
+	if err == nil && (asked.Task == SendGoods || asked.Task == ShowOutcome) {
+		err = d.shelves(ctx, job.order)
+	}
+
+	if err != nil {
 		return errs.Context(err, "%s of order %s", asked.Task, asked.ID)
 	}
 

@@ -51,8 +51,7 @@ type submission struct {
 
 // Service keeps submissions.
 //
-// Rows of the state table, which expire: store#ID#terms#ORDER /
-// answer#PRODUCT, and sent#PRODUCT for terms that the buyer was sent.
+// Rows of the state table, which expire: store#ID#terms#ORDER / answer#PRODUCT.
 type Service struct {
 	state  table.Table
 	sealer seal.Sealer
@@ -64,24 +63,19 @@ func NewService(state table.Table, sealer seal.Sealer, now clock.Clock) *Service
 	return &Service{state: state, sealer: sealer, clock: now}
 }
 
-func (w Which) key(kind string) (table.Key, error) {
+func (w Which) key() (table.Key, error) {
 	tenant, err := table.TenantOf(w.Store)
 
-	return tenant.Partition("terms", w.Order).Key(kind, w.Product), err
+	return tenant.Partition("terms", w.Order).Key("answer", w.Product), err
 }
 
 func (w Which) about() string { return "terms " + w.Order + " " + w.Product }
-
-const (
-	answerKind = "answer"
-	sentKind   = "sent"
-)
 
 // Submit keeps an answer for as long as the store says. The same cause again
 // changes nothing. Invalid with a sentence for the person where there is no
 // answer or it is too long; Conflict with one where there was another before.
 func (s *Service) Submit(ctx context.Context, given Submission, cause string, keep time.Duration) error {
-	key, err := given.key(answerKind)
+	key, err := given.key()
 	if err != nil {
 		return err
 	}
@@ -138,32 +132,7 @@ func (a Answer) validate() error {
 
 // Submitted reports whether there is an answer.
 func (s *Service) Submitted(ctx context.Context, which Which) (bool, error) {
-	return s.has(ctx, which, answerKind)
-}
-
-// Sent reports whether the buyer was sent the terms.
-func (s *Service) Sent(ctx context.Context, which Which) (bool, error) {
-	return s.has(ctx, which, sentKind)
-}
-
-// MarkSent notes that the buyer was sent the terms, for as long as an answer
-// to them would be kept; again changes nothing.
-func (s *Service) MarkSent(ctx context.Context, which Which, keep time.Duration) error {
-	key, err := which.key(sentKind)
-	if err != nil {
-		return err
-	}
-
-	err = s.state.Write(ctx, table.Create(table.Row{Key: key, Expires: s.clock.Now().Add(keep)}))
-	if err == nil || errs.Is(err, errs.Conflict) {
-		return nil
-	}
-
-	return errs.Context(err, "note that the terms of product %s of order %s were sent", which.Product, which.Order)
-}
-
-func (s *Service) has(ctx context.Context, which Which, kind string) (bool, error) {
-	key, err := which.key(kind)
+	key, err := which.key()
 	if err != nil {
 		return false, err
 	}
@@ -184,7 +153,7 @@ func (s *Service) has(ctx context.Context, which Which, kind string) (bool, erro
 // audit log that they have read it. NotFound with a sentence where there is
 // none, or no more.
 func (s *Service) Read(ctx context.Context, which Which, by catalog.Editor) (Submission, error) {
-	key, err := which.key(answerKind)
+	key, err := which.key()
 	if err != nil {
 		return Submission{}, err
 	}

@@ -156,23 +156,6 @@ func TestKeptApart(t *testing.T) {
 	}
 }
 
-func TestSent(t *testing.T) {
-	t.Parallel()
-
-	w := newWorld()
-
-	for _, want := range []bool{false, true, true} {
-		sent, err := w.terms.Sent(t.Context(), which)
-		require.NoError(t, err)
-		assert.Equal(t, want, sent)
-		require.NoError(t, w.terms.MarkSent(t.Context(), which, time.Hour))
-	}
-
-	there, err := w.terms.Submitted(t.Context(), which)
-	require.NoError(t, err)
-	assert.False(t, there)
-}
-
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 
