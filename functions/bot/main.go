@@ -45,6 +45,7 @@ func main() {
 			Shop:        shop.Catalog,
 			Orders:      shop.Orders,
 			Wallets:     shop.Ledger,
+			Terms:       shop.Terms,
 			Till:        settings.Gateways.Till(base, vault, scratch, worker.Topic(base, settings.Alerts)),
 			Catalog:     texts,
 			Clock:       base.Clock,

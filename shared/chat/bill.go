@@ -76,7 +76,7 @@ func (w Words) price(bill order.Bill) string {
 	fee.Value = bill.Fee
 
 	return w.html("bill.price", errs.Args{
-		"Price": w.money(bill.Amount), "Method": w.method(bill.Method), "Fee": w.money(fee), "Total": w.money(bill.Total()),
+		"Price": w.money(bill.Amount), "Method": w.feeOf(bill.Method), "Fee": w.money(fee), "Total": w.money(bill.Total()),
 	})
 }
 
@@ -86,7 +86,7 @@ func (w Words) howToPay(of store.Store, bill order.Bill) string {
 	case bill.QR != "":
 		return w.html("bill.scan", nil)
 	case bill.Account != "":
-		return w.html("bill.transfer", errs.Args{"Bank": w.method(bill.Method), "Account": bill.Account})
+		return w.html("bill.transfer", errs.Args{"Bank": strings.TrimSuffix(w.method(bill.Method), " VA"), "Account": bill.Account})
 	case bill.URL != "":
 		return w.html("bill.open", nil)
 	case bill.Method == string(payment.Manual):
@@ -183,6 +183,16 @@ func (w Words) again(of order.Order) message.Button {
 
 // Outcome tells the state of an order where its bill stood.
 func (c *Catalog) Outcome(of store.Store, settled order.Order) message.Text {
+	text := c.state(of, settled)
+	if settled.State == order.Delivered && settled.Kind == order.Purchase {
+		text.HTML += "\n" + c.In(settled.Language).html("order.below", nil)
+	}
+
+	return text
+}
+
+// state tells the state of an order.
+func (c *Catalog) state(of store.Store, settled order.Order) message.Text {
 	words := c.In(settled.Language)
 	args := errs.Args{
 		"Label": settled.Label(), "What": words.bought(settled), "Total": words.money(total(settled)),
@@ -196,7 +206,12 @@ func (c *Catalog) Outcome(of store.Store, settled order.Order) message.Text {
 	case order.Paid, order.Delivering, order.Delivered:
 		args["Time"] = words.oclock(settled.PaidAt, settled.PaidAt, of.TimeZone)
 
-		return message.Text{HTML: words.html("order.paid", args) + "\n" + words.html(words.following(settled), args)}
+		text := message.Text{HTML: words.html("order.paid", args)}
+		if next := following(settled); next != "" {
+			text.HTML += "\n" + words.html(next, args)
+		}
+
+		return text
 	case order.Expired:
 		return message.Text{HTML: words.html("order.expired", args), Buttons: again}
 	case order.Cancelled:
@@ -210,13 +225,13 @@ func (c *Catalog) Outcome(of store.Store, settled order.Order) message.Text {
 	}
 }
 
-// following is the text for what follows a payment.
-func (w Words) following(paid order.Order) string {
+// following is the text for what follows a payment, until it has followed.
+func following(paid order.Order) string {
 	switch {
 	case paid.Kind == order.Deposit:
 		return "order.credited"
 	case paid.State == order.Delivered:
-		return "order.below"
+		return ""
 	case paid.Held:
 		return "order.held"
 	default:

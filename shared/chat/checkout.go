@@ -136,7 +136,10 @@ func (c *Chat) checkout(ctx context.Context, r *request, source string) error {
 	}
 
 	lines := append([]string{r.words.html("checkout.title", nil), ""}, r.words.quoted(quote, bought.coupon)...)
+	deadline := "checkout.deadline"
+
 	if bought.amount != 0 {
+		deadline = "checkout.deadline_deposit"
 		lines = []string{r.words.html("checkout.deposit", errs.Args{"Amount": r.words.money(quote.Total)})}
 	}
 
@@ -149,7 +152,7 @@ func (c *Chat) checkout(ctx context.Context, r *request, source string) error {
 	if len(options) > 0 {
 		lines = append(lines[:len(lines)-1], r.words.html("checkout.choose", nil))
 		lines = append(lines, r.words.prices(options)...)
-		lines = append(lines, "", r.words.html("checkout.deadline", errs.Args{"Time": r.store.Shop.PayIn()}))
+		lines = append(lines, "", r.words.html(deadline, errs.Args{"Time": r.store.Shop.PayIn()}))
 	}
 
 	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(rows, bought.back(r.words))})
@@ -257,10 +260,15 @@ func (c *Chat) payButtons(r *request, bought purchase, options []payOption) [][]
 			rows = append(rows, nil)
 		}
 
-		rows[len(rows)-1] = append(rows[len(rows)-1], message.Button{
-			Text: r.words.plain("checkout.button", errs.Args{
+		label := r.words.plain("checkout.button_free", nil)
+		if option.total().Value > 0 {
+			label = r.words.plain("checkout.button", errs.Args{
 				"Method": r.words.method(string(option.method)), "Total": r.words.money(option.total()),
-			}),
+			})
+		}
+
+		rows[len(rows)-1] = append(rows[len(rows)-1], message.Button{
+			Text: label,
 			Data: tapPay + string(option.method) + ":" + stamp + ":" + bought.source,
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"regexp"
 	"strconv"
@@ -126,7 +127,13 @@ func (p *phone) Send(_ context.Context, to message.Address, text message.Text) (
 	p.check(to, text)
 	p.last++
 	p.shown[p.last] = text
-	p.log = append(p.log, fmt.Sprintf("bot, message %d\n%s", p.last, picture(text)))
+
+	whom := ""
+	if to.Chat != ani {
+		whom = fmt.Sprintf(" to %d", to.Chat)
+	}
+
+	p.log = append(p.log, fmt.Sprintf("bot, message %d%s\n%s", p.last, whom, picture(text)))
 
 	return p.last, nil
 }
@@ -186,6 +193,30 @@ func (p *phone) carrying(ctx context.Context, to message.Address, what string, c
 	p.log = append(p.log, "  "+what)
 
 	return number, nil
+}
+
+func (p *phone) SendInvoice(ctx context.Context, to message.Address, invoice message.StarsInvoice) (int, error) {
+	require.LessOrEqual(p.t, len(utf16.Encode([]rune(invoice.Title))), 32)
+	require.LessOrEqual(p.t, len(utf16.Encode([]rune(invoice.Description))), 255)
+	require.NotEmpty(p.t, invoice.Pay)
+
+	what := fmt.Sprintf("[invoice %s for %d Stars, button %q]", invoice.Payload, invoice.Stars, invoice.Pay)
+
+	return p.carrying(ctx, to, what, message.Text{
+		HTML:    strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(invoice.Title + "\n" + invoice.Description),
+		Buttons: invoice.Buttons,
+	})
+}
+
+func (p *phone) SendDocument(
+	ctx context.Context, to message.Address, name, _ string, content io.Reader, caption message.Text,
+) error {
+	held, err := io.ReadAll(content)
+	require.NoError(p.t, err)
+
+	_, err = p.carrying(ctx, to, fmt.Sprintf("[file %s of %d bytes]", name, len(held)), caption)
+
+	return err
 }
 
 func (p *phone) EditCaption(ctx context.Context, to message.Address, caption message.Text) error {
@@ -285,7 +316,7 @@ func picture(text message.Text) string {
 	for _, row := range text.Buttons {
 		drawn += "\n "
 		for _, button := range row {
-			drawn += " [" + button.Text + " = " + button.Data + "]"
+			drawn += " [" + button.Text + " = " + button.Data + button.URL + "]"
 		}
 	}
 
@@ -337,10 +368,12 @@ type world struct {
 	now     *clock.Manual
 	state   *counted
 	scratch *counted
+	stores  *store.Registry
 	users   *user.Repository
 	jobs    *transcript.Service
 	phone   *phone
 	catalog *chat.Catalog
+	options chat.Options
 	chat    *chat.Chat
 	updates int
 }
@@ -366,7 +399,7 @@ func newWorld(t *testing.T, change ...func(*chat.Options)) *world {
 	require.NoError(t, err)
 
 	w := &world{
-		t: t, now: now, state: state, scratch: scratch,
+		t: t, now: now, state: state, scratch: scratch, stores: stores,
 		users: user.NewRepository(state, now), jobs: transcript.NewService(state, now),
 		phone: &phone{t: t, shown: map[int]message.Text{}, carried: map[int]string{}}, catalog: catalog,
 	}
@@ -378,6 +411,7 @@ func newWorld(t *testing.T, change ...func(*chat.Options)) *world {
 		set(&options)
 	}
 
+	w.options = options
 	w.chat = chat.New(options)
 
 	return w
@@ -436,11 +470,16 @@ func (w *world) voice() telego.Update {
 }
 
 // tap is Ani tapping a button of a message.
-func (*world) tap(number int, data string) telego.Update {
-	return telego.Update{CallbackQuery: &telego.CallbackQuery{
-		ID: "query", From: *from(ani, "id"), Data: data,
-		Message: &telego.Message{MessageID: number, Date: 1, Chat: telego.Chat{ID: ani, Type: telego.ChatTypePrivate}},
-	}}
+func (w *world) tap(number int, data string) telego.Update {
+	w.phone.mu.Lock()
+	defer w.phone.mu.Unlock()
+
+	tapped := &telego.Message{MessageID: number, Date: 1, Chat: telego.Chat{ID: ani, Type: telego.ChatTypePrivate}}
+	if strings.HasPrefix(w.phone.carried[number], "[picture") {
+		tapped.Photo = []telego.PhotoSize{{FileID: "picture"}}
+	}
+
+	return telego.Update{CallbackQuery: &telego.CallbackQuery{ID: "query", From: *from(ani, "id"), Data: data, Message: tapped}}
 }
 
 // job gives the newest job of Ani's.

@@ -1,6 +1,9 @@
 package chat
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,8 +74,13 @@ func (c *Catalog) Delivered(_ store.Store, sold order.Order) message.Text {
 		}
 	}
 
+	html := words.html("goods.again", args)
+	if slices.ContainsFunc(sold.Lines, func(line order.Line) bool { return line.Policy != catalog.Manual }) {
+		html = words.html("goods.keep", args)
+	}
+
 	return message.Text{
-		HTML:    words.html("goods.keep", args),
+		HTML:    html,
 		Buttons: [][]message.Button{words.afterButtons(sold)},
 	}
 }
@@ -115,9 +123,31 @@ func (c *Catalog) Terms(_ store.Store, sold order.Order, product catalog.Product
 	}
 }
 
-// Notice tells a person something.
+// Notice tells a person something, with the way to what it is about.
 func (c *Catalog) Notice(_ store.Store, language, key string, args map[string]any) message.Text {
-	return message.Text{HTML: c.In(language).html(key, args)}
+	words := c.In(language)
+	shown := maps.Clone(args)
+	id, _ := args["ID"].(string)
+	product, _ := args["Product"].(string)
+
+	var buyer string
+	if number, ok := args["User"].(float64); ok { // a name, not a number to be grouped
+		buyer = strconv.FormatFloat(number, 'f', 0, 64)
+		shown["User"] = buyer
+	}
+
+	text := message.Text{HTML: words.html(key, shown)}
+
+	switch {
+	case id != "" && buyer != "": // for those of the store who look after it
+		text.Buttons = [][]message.Button{{words.caseButton(buyer, id)}}
+	case key == "catalog.restocked_notice":
+		text.Buttons = [][]message.Button{{{Text: words.plain("shop.button_see", nil), Data: tapProduct + product + ":1"}}}
+	case key == "ordering.late" || key == "ordering.twice" || key == "ordering.refunded":
+		text.Buttons = [][]message.Button{{words.open("wallet.button", "wallet")}}
+	}
+
+	return text
 }
 
 // receipt is the proof of a payment, as a text.
@@ -152,7 +182,7 @@ func (w Words) receipt(of store.Store, paid order.Order) string {
 
 	if bill, ok := paid.Bill(); ok && bill.Fee > 0 {
 		fee := money.Amount{Value: bill.Fee, Currency: bill.Amount.Currency}
-		lines = append(lines, w.html("receipt.fee", errs.Args{"Method": w.method(bill.Method), "Sum": w.money(fee)}))
+		lines = append(lines, w.html("receipt.fee", errs.Args{"Method": w.feeOf(bill.Method), "Sum": w.money(fee)}))
 	}
 
 	lines = append(lines, w.html("receipt.total", errs.Args{"Sum": w.money(total(paid))}), "",

@@ -22,7 +22,9 @@ const (
 )
 
 // ref names an order of the person's.
-func (r *request) ref(id string) order.Ref { return order.Ref{Store: r.storeID, User: r.from.ID, ID: id} }
+func (r *request) ref(id string) order.Ref {
+	return order.Ref{Store: r.storeID, User: r.from.ID, ID: id}
+}
 
 func (c *Chat) orders(ctx context.Context, r *request) error {
 	return c.showOrders(ctx, r, place{number: 1})
@@ -121,7 +123,7 @@ func (c *Chat) showOrder(ctx context.Context, r *request) error {
 		return err
 	}
 
-	text := c.Catalog.Outcome(r.store, found)
+	text := c.Catalog.state(r.store, found)
 	text.HTML += "\n\n" + r.words.html("orders.ordered", errs.Args{
 		"Time": r.words.moment(found.CreatedAt, r.store.TimeZone), "Method": r.words.method(found.Method),
 	})
@@ -258,6 +260,8 @@ func (c *Chat) payAgain(ctx context.Context, r *request) error {
 		return err
 	}
 
+	bill.Caption.Buttons = append(bill.Caption.Buttons, r.words.backTo("orders"))
+
 	if bill.Content == nil {
 		return c.show(ctx, r, bill.Caption)
 	}
@@ -373,11 +377,14 @@ func (c *Chat) takeClaim(ctx context.Context, r *request) error {
 				"Label": found.Label(), "What": words.bought(found), "Name": r.person().Name,
 				"User": strconv.FormatInt(r.from.ID, 10), "Said": said,
 			}),
-			Buttons: [][]message.Button{{{
-				Text: words.plain("letter.button_order", nil), Data: tapCase + strconv.FormatInt(found.User, 10) + ":" + found.ID,
-			}}},
+			Buttons: [][]message.Button{{words.caseButton(strconv.FormatInt(found.User, 10), found.ID)}},
 		}
 	})
+}
+
+// caseButton leads those of the store who look after orders to one.
+func (w Words) caseButton(buyer, id string) message.Button {
+	return message.Button{Text: w.plain("letter.button_order", nil), Data: tapCase + buyer + ":" + id}
 }
 
 // support asks what the person wants to tell the store about a payment.
@@ -432,7 +439,12 @@ func (c *Chat) pass(
 		return errs.Context(err, "find who takes a letter of user %d", r.from.ID)
 	}
 
-	text := letter(c.Catalog.In(r.store.Language), said)
+	words := c.Catalog.In(r.store.Language)
+	if said == "" {
+		said = words.plain("letter.picture", nil)
+	}
+
+	text := letter(words, said)
 	reached := 0
 
 	for _, member := range staff {

@@ -70,6 +70,15 @@ func (w Words) method(method string) string {
 	}
 }
 
+// feeOf is what the fee of a way of paying is called.
+func (w Words) feeOf(method string) string {
+	if payment.Method(method) == payment.Link {
+		return w.plain("money.service", nil)
+	}
+
+	return w.method(method)
+}
+
 // lineName is a product of an order with how many of it, short enough for a
 // line of a chat.
 func (w Words) lineName(line order.Line) string {

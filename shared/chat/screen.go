@@ -90,6 +90,10 @@ func (c *Chat) transcribe(ctx context.Context, r *request) error {
 
 func (c *Chat) help(ctx context.Context, r *request) error {
 	html := r.words.html("help.text", errs.Args{"Limit": c.largestMB(r), "Commands": markup(c.menu(r))})
+	if c.selling(r) {
+		html += "\n\n" + r.words.html("shop.help", nil)
+	}
+
 	if r.owner {
 		html += "\n\n" + r.words.html("help.owner", nil)
 	}

@@ -226,7 +226,9 @@ func (c *Chat) shelf(ctx context.Context, r *request, of catalog.Category, page 
 }
 
 // turn asks for the page.
-func (p place) turn() catalog.Place { return catalog.Place{From: p.job, Back: p.newer, Limit: pageItems} }
+func (p place) turn() catalog.Place {
+	return catalog.Place{From: p.job, Back: p.newer, Limit: pageItems}
+}
 
 // astray reports whether a page turned out to be the first one, or what is left
 // of it: that one is shown instead, for it is a full one.
@@ -292,7 +294,7 @@ func (c *Chat) popular(ctx context.Context, r *request) error {
 
 	html := r.words.html("shop.popular", nil)
 	if len(offers) == 0 {
-		html = r.words.html("shop.empty", nil)
+		html = r.words.html("shop.popular_none", nil)
 	}
 
 	return c.show(ctx, r, message.Text{HTML: html, Buttons: append(r.words.offerButtons(offers), r.words.backTo("shop"))})

@@ -9,6 +9,7 @@ import (
 	"github.com/lapak-id/lapak/shared/seal"
 	"github.com/lapak-id/lapak/shared/seal/kms"
 	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/terms"
 	"github.com/lapak-id/lapak/shared/wallet"
 )
 
@@ -22,6 +23,7 @@ type Shop struct {
 	Catalog *catalog.Service
 	Ledger  *wallet.Ledger
 	Orders  *order.Service
+	Terms   *terms.Service
 }
 
 // NewShop opens the shop over the state table. Functions that neither store nor
@@ -30,5 +32,8 @@ func NewShop(base boot.Base, state table.Table, sealer seal.Sealer) Shop {
 	goods := catalog.NewService(state, sealer, base.Clock)
 	ledger := wallet.NewLedger(state, base.Clock)
 
-	return Shop{Catalog: goods, Ledger: ledger, Orders: order.NewService(state, goods, ledger, base.Clock)}
+	return Shop{
+		Catalog: goods, Ledger: ledger, Orders: order.NewService(state, goods, ledger, base.Clock),
+		Terms: terms.NewService(state, sealer, base.Clock),
+	}
 }
