@@ -12,6 +12,9 @@ import (
 // codeForm is what a coupon may be called, in upper case.
 var codeForm = regexp.MustCompile(`^[A-Z0-9-]{3,24}$`)
 
+// ValidCode reports whether a coupon may be called so.
+func ValidCode(code string) bool { return codeForm.MatchString(code) }
+
 const wholePercent = 100
 
 // Coupon reads a coupon, in whatever case its code is written, with the orders that it was

@@ -36,6 +36,8 @@ func awaited() []route {
 		{"claim", (*Chat).takeClaim},
 		{"write", (*Chat).takeLetter},
 		{"terms", (*Chat).takeTerms},
+		{awaitForm, (*Chat).answerForm},
+		{awaitStock, (*Chat).takeStock},
 	}
 }
 

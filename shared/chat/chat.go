@@ -77,6 +77,9 @@ type Options struct {
 	Till    Till
 	Terms   Terms
 
+	// Backroom is what staff manage a shop with. Default: they see people only.
+	Backroom *Backroom
+
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers

@@ -78,6 +78,8 @@ func taps() []route {
 	all := []route{
 		{tapOpen, (*Chat).openScreen},
 		{tapClose, (*Chat).closeMessage},
+		{tapStaff, (*Chat).tappedStaff},
+		{tapForm, (*Chat).tappedForm},
 		{tapLanguage, (*Chat).setLanguage},
 		{tapSpoken, (*Chat).setSpoken},
 		{tapModel, (*Chat).setModel},
@@ -166,7 +168,11 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 			return found.handle(c, ctx, r)
 		}
 
-		return c.guide(ctx, r, r.words.html("unknown.command", nil)+"\n\n"+c.menu(r))
+		if done, err := c.staffCommand(ctx, r, name); done || err != nil {
+			return err
+		}
+
+		return c.unknown(ctx, r)
 	}
 
 	if paid := r.message.SuccessfulPayment; paid != nil && c.trades() {

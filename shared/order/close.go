@@ -182,7 +182,7 @@ func (s *Service) Prove(ctx context.Context, ref Ref, proof string) (Order, erro
 
 		return effects{tasks: []task{{message: Message{
 			Task: Notify, May: user.ConfirmPayment, Text: "ordering.proof",
-			Args:  map[string]any{"Order": order.Label(), "User": order.User, "Amount": order.Total.Value},
+			Args:  map[string]any{"ID": order.ID, "Order": order.Label(), "User": order.User, "Amount": order.Total.Value},
 			Photo: proof,
 		}}}}, nil
 	})

@@ -91,39 +91,41 @@ func (b Bill) Total() money.Amount {
 
 // Order is one order of one person.
 type Order struct {
-	ID        string       `json:"id"`
-	Store     string       `json:"store"`
-	User      int64        `json:"user"`
-	Chat      int64        `json:"chat"`
-	Language  string       `json:"language"` // of the texts
-	Kind      Kind         `json:"kind"`
-	Lines     []Line       `json:"lines,omitempty"`
-	Coupon    string       `json:"coupon,omitempty"`
-	Discount  int64        `json:"discount,omitempty"`
-	Total     money.Amount `json:"total"`  // without fees: what the store asks
-	Method    string       `json:"method"` // the way of paying that the buyer chose
-	Bills     []Bill       `json:"bills,omitempty"`
-	State     State        `json:"state"`
-	Message   int          `json:"message,omitempty"`  // the living message in the chat: QR, then outcome
-	Shown     int          `json:"shown,omitempty"`    // bills that the living message has told of
-	Photo     bool         `json:"photo,omitempty"`    // that message is a photo with a caption
-	Deadline  time.Time    `json:"deadline"`           // of the payment and so of the reservation
-	Receipt   *Receipt     `json:"receipt,omitempty"`  // of the payment that settled it
-	Credits   []Credit     `json:"credits,omitempty"`  // payments that did not settle it
-	Proof     string       `json:"proof,omitempty"`    // Telegram file_id that the buyer sent for a manual payment
-	Held      bool         `json:"held,omitempty"`     // Telegram refused the goods: they wait for the buyer
-	Reason    string       `json:"reason,omitempty"`   // why it was cancelled or refunded
-	Cause     string       `json:"cause,omitempty"`    // of the refund: the same is done once
-	Checks    int          `json:"checks,omitempty"`   // how often the clock has looked after it in its state
-	Due       time.Time    `json:"due,omitzero"`       // when the clock looks after it next; zero: never
-	Asked     time.Time    `json:"asked,omitzero"`     // when the buyer last had the gateway asked
-	Lease     time.Time    `json:"lease,omitzero"`     // until when one delivery has the sending of the goods to itself
-	Parts     int          `json:"parts,omitempty"`    // messages of the goods that were sent
-	Reported  bool         `json:"reported,omitempty"` // it stands in the sales report
-	PaidAt    time.Time    `json:"paid_at,omitzero"`
-	SentAt    time.Time    `json:"sent_at,omitzero"` // when the goods were delivered
-	CreatedAt time.Time    `json:"created_at"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	ID       string       `json:"id"`
+	Store    string       `json:"store"`
+	User     int64        `json:"user"`
+	Chat     int64        `json:"chat"`
+	Language string       `json:"language"` // of the texts
+	Kind     Kind         `json:"kind"`
+	Lines    []Line       `json:"lines,omitempty"`
+	Coupon   string       `json:"coupon,omitempty"`
+	Discount int64        `json:"discount,omitempty"`
+	Total    money.Amount `json:"total"`  // without fees: what the store asks
+	Method   string       `json:"method"` // the way of paying that the buyer chose
+	Bills    []Bill       `json:"bills,omitempty"`
+	State    State        `json:"state"`
+	Message  int          `json:"message,omitempty"`  // the living message in the chat: QR, then outcome
+	Shown    int          `json:"shown,omitempty"`    // bills that the living message has told of
+	Photo    bool         `json:"photo,omitempty"`    // that message is a photo with a caption
+	Deadline time.Time    `json:"deadline"`           // of the payment and so of the reservation
+	Receipt  *Receipt     `json:"receipt,omitempty"`  // of the payment that settled it
+	Credits  []Credit     `json:"credits,omitempty"`  // payments that did not settle it
+	Proof    string       `json:"proof,omitempty"`    // Telegram file_id that the buyer sent for a manual payment
+	Held     bool         `json:"held,omitempty"`     // Telegram refused the goods: they wait for the buyer
+	Reason   string       `json:"reason,omitempty"`   // why it was cancelled or refunded
+	Cause    string       `json:"cause,omitempty"`    // of what staff did last: the same is done once
+	Checks   int          `json:"checks,omitempty"`   // how often the clock has looked after it in its state
+	Due      time.Time    `json:"due,omitzero"`       // when the clock looks after it next; zero: never
+	Asked    time.Time    `json:"asked,omitzero"`     // when the buyer last had the gateway asked
+	Lease    time.Time    `json:"lease,omitzero"`     // until when one delivery has the sending of the goods to itself
+	Parts    int          `json:"parts,omitempty"`    // messages of the goods that were sent
+	Reported bool         `json:"reported,omitempty"` // it stands in the sales report
+	PaidAt   time.Time    `json:"paid_at,omitzero"`
+	SentAt   time.Time    `json:"sent_at,omitzero"` // when the goods were delivered
+	// FulfilledAt is when somebody of the store noted that what is done by hand is done.
+	FulfilledAt time.Time `json:"fulfilled_at,omitzero"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
 
 	Version int64 `json:"-"` // of the row that was read
 }

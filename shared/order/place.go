@@ -136,9 +136,14 @@ func (s *Service) tryPlace(ctx context.Context, ref Ref, request Request) (Order
 		return Order{}, err
 	}
 
+	label, err := labelOp(order)
+	if err != nil {
+		return Order{}, err
+	}
+
 	needed, err := s.write(ctx, &order, effects{
 		tasks: []task{{message: Message{Task: MakeBill}}},
-		ops:   slices.Concat(stock, limits),
+		ops:   slices.Concat(stock, limits, []table.Op{label}),
 		// Behind all others, so that a refusal of them is told apart.
 		lenient: used,
 	}, now)

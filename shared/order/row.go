@@ -21,8 +21,10 @@ const (
 )
 
 func ordersOf(tenant table.Tenant, user int64) table.Partition {
-	return tenant.Partition("user", strconv.FormatInt(user, 10))
+	return tenant.Partition("user", userText(user))
 }
+
+func userText(user int64) string { return strconv.FormatInt(user, 10) }
 
 // openOrders is the partition of the index in which the orders of a store
 // stand by when the clock has to look after them.

@@ -195,6 +195,59 @@ func (r *Registry) Save(ctx context.Context, changed Store) error {
 	return nil
 }
 
+// tries is how often a change that another one disturbs is begun anew.
+const tries = 4
+
+// Change reads a store as last written, changes it and writes it back, anew
+// where somebody else changes it meanwhile, together with other operations such
+// as an audit row. A change that changes nothing writes nothing. NotFound where
+// there is no such store.
+func (r *Registry) Change(ctx context.Context, id string, change func(*Store), with ...table.Op) (Store, error) {
+	var err error
+	for range tries {
+		var changed Store
+
+		changed, err = r.tryChange(ctx, id, change, with)
+		if !errs.Is(err, errs.Conflict) {
+			return changed, err
+		}
+	}
+
+	return Store{}, errs.Wrap(err, errs.Unavailable, "change store %s: others keep changing it", id)
+}
+
+func (r *Registry) tryChange(ctx context.Context, id string, change func(*Store), with []table.Op) (Store, error) {
+	row, err := r.state.Get(ctx, register().Key("store", id))
+	if err != nil {
+		return Store{}, errs.Context(err, "change store %s", id)
+	}
+
+	changed, err := table.Decode[Store](row)
+	if err != nil {
+		return Store{}, err
+	}
+
+	change(&changed)
+
+	body, err := table.Encode(changed)
+	if err != nil {
+		return Store{}, err
+	}
+
+	if string(body) == string(row.Body) {
+		return changed, nil
+	}
+
+	row.Body = body
+	if err := r.state.Write(ctx, append([]table.Op{table.Replace(row)}, with...)...); err != nil {
+		return Store{}, errs.Context(err, "change store %s", id)
+	}
+
+	r.forget(id)
+
+	return changed, nil
+}
+
 // Remove takes a store out of the register; its rows stay until erased.
 func (r *Registry) Remove(ctx context.Context, id string) error {
 	row, err := r.state.Get(ctx, register().Key("store", id))
