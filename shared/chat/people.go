@@ -310,7 +310,7 @@ func (c *Chat) judge(ctx context.Context, r *request, value, action string, chan
 		return errs.Context(err, "%s user %d", action, of.ID)
 	}
 
-	r.toast = r.words.plain("toast.done", nil)
+	r.toast = r.words.plain("staff.done", nil)
 
 	return c.person(ctx, r, number)
 }
