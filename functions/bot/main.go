@@ -2,6 +2,7 @@
 package main
 
 import (
+	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
@@ -36,17 +37,22 @@ func main() {
 		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
 		vault := worker.Vault(base, settings.Secrets)
 		shop := worker.NewShop(base, state, worker.Sealer(base, settings.SealKey, state))
+		bots := telegram.NewBots(vault, settings.Telegram)
 		bot := chat.New(chat.Options{
 			Scratch:     scratch,
 			Stores:      store.NewRegistry(state, base.Clock),
 			Users:       user.NewRepository(state, base.Clock),
 			Transcripts: transcript.NewService(state, base.Clock).Counting(base.Metrics),
-			Messenger:   telegram.NewBots(vault, settings.Telegram),
+			Messenger:   bots,
 			Shop:        shop.Catalog,
 			Orders:      shop.Orders,
 			Wallets:     shop.Ledger,
 			Terms:       shop.Terms,
 			Till:        settings.Gateways.Till(base, vault, scratch, worker.Topic(base, settings.Alerts)),
+			Backroom: &chat.Backroom{
+				Goods: shop.Catalog, Cases: shop.Orders, Ledger: shop.Ledger, Audit: audit.NewLog(state, base.Clock),
+				Files: bots, Papers: bots,
+			},
 			Catalog:     texts,
 			Clock:       base.Clock,
 			Metrics:     base.Metrics,
