@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	pakasir "github.com/lapak-id/lapak/localstack/pakasir/control"
 	"github.com/lapak-id/lapak/localstack/telegram/control"
 )
 
@@ -89,7 +90,35 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 		return err
 	}
 
+	if err := s.AddAccount(ctx, Demo().ID); err != nil {
+		return err
+	}
+
 	return s.stockDemo(ctx)
+}
+
+// AddAccount gives a store an account at the payment gateway and opens its
+// shop. It may be done again. The project is named like the store, its key and
+// secret open nothing but the simulator.
+func (s *Stack) AddAccount(ctx context.Context, store string) error {
+	project := pakasir.Project{
+		Slug: store, Key: "simulated-key-of-" + store, Secret: "simulated-secret-of-" + store, Callback: s.CallbackURL("pakasir", store),
+	}
+	if err := pakasir.New(s.Pakasir).SetProject(ctx, project); err != nil {
+		return fmt.Errorf("add an account of store %s to the payment gateway: %w", store, err)
+	}
+
+	err := s.Operate(ctx, "LAPAK_GATEWAY_KEY="+project.Key+"\nLAPAK_GATEWAY_SECRET="+project.Secret,
+		"gateway", "set", store, "pakasir", "--project", project.Slug)
+	if err != nil {
+		return fmt.Errorf("give store %s its account at the payment gateway: %w", store, err)
+	}
+
+	if err := s.Operate(ctx, "", "store", "shop", store, "open"); err != nil {
+		return fmt.Errorf("open the shop of store %s: %w", store, err)
+	}
+
+	return nil
 }
 
 // AddStore adds a bot to the Telegram simulator and registers its store by the

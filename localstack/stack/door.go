@@ -16,9 +16,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// door stands in for the HTTP API in front of the webhook, where the emulator
-// has none (LocalStack's community image). It listens on loopback and invokes
-// the function with the event that the API would send.
+// door stands in for the HTTP API in front of the webhook and the callback,
+// where the emulator has none (LocalStack's community image). It listens on
+// loopback and invokes the function with the event that the API would send.
 type door struct {
 	address  string
 	server   *http.Server
@@ -30,14 +30,30 @@ const (
 	largestBody = 10 << 20         // bytes; the API's own
 )
 
-func openDoor(ctx context.Context, client *lambda.Client, function string) (*door, error) {
+func openDoor(ctx context.Context, client *lambda.Client, webhook, callback string) (*door, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen in place of the HTTP API: %w", err)
 	}
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("POST /telegram/{store}", func(w http.ResponseWriter, r *http.Request) {
+	routes.HandleFunc("POST /telegram/{store}", forwarded(client, webhook))
+	routes.HandleFunc("POST /callback/{gateway}/{store}", forwarded(client, callback))
+
+	opened := &door{
+		address:  "http://" + listener.Addr().String(),
+		server:   &http.Server{Handler: routes, ReadHeaderTimeout: doorTimeout},
+		finished: make(chan error, 1),
+	}
+
+	go func() { opened.finished <- opened.server.Serve(listener) }()
+
+	return opened, nil
+}
+
+// forwarded answers with what a function answers.
+func forwarded(client *lambda.Client, function string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		answer, err := forward(r, client, function)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -51,17 +67,7 @@ func openDoor(ctx context.Context, client *lambda.Client, function string) (*doo
 
 		w.WriteHeader(answer.StatusCode)
 		_, _ = io.WriteString(w, answer.Body) // who asked may be gone
-	})
-
-	opened := &door{
-		address:  "http://" + listener.Addr().String(),
-		server:   &http.Server{Handler: routes, ReadHeaderTimeout: doorTimeout},
-		finished: make(chan error, 1),
 	}
-
-	go func() { opened.finished <- opened.server.Serve(listener) }()
-
-	return opened, nil
 }
 
 // forward invokes the function as an HTTP API does, payload format 2.0.
@@ -89,7 +95,7 @@ func forward(r *http.Request, client *lambda.Client, function string) (events.AP
 		RawPath:        r.URL.Path,
 		RawQueryString: r.URL.RawQuery,
 		Headers:        headers,
-		PathParameters: map[string]string{"store": r.PathValue("store")},
+		PathParameters: map[string]string{"store": r.PathValue("store"), "gateway": r.PathValue("gateway")},
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
 			RouteKey: r.Pattern,
 			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{

@@ -30,7 +30,7 @@ func (s *Stack) takeState() error {
 
 	s.unlock = unlock
 
-	for _, dir := range []string{"emulator", "objects", "telegram", "tmp", "log"} {
+	for _, dir := range []string{"emulator", "objects", "telegram", "pakasir", "tmp", "log"} {
 		if err := os.MkdirAll(filepath.Join(s.options.State, dir), 0o750); err != nil {
 			return fmt.Errorf("make folder for state: %w", err)
 		}
@@ -106,7 +106,7 @@ type service struct {
 // answers.
 func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
 	s.Endpoint = cmp.Or(s.options.Endpoint, loopback(s.ports.Emulator))
-	s.Telegram, s.Speech = loopback(s.ports.Telegram), loopback(s.ports.Speech)
+	s.Telegram, s.Speech, s.Pakasir = loopback(s.ports.Telegram), loopback(s.ports.Speech), loopback(s.ports.Pakasir)
 
 	ctx, cancel := context.WithTimeout(ctx, upWithin)
 	defer cancel()
@@ -116,6 +116,7 @@ func (s *Stack) startProcesses(ctx context.Context, installed tools) error {
 	services := []service{
 		{s.telegram(s.ports.Telegram, s.ports.MTProto), s.Telegram + "/control/state"},
 		{s.speech(installed, s.ports.Speech), s.Speech + "/control/health"},
+		{s.pakasir(s.ports.Pakasir), s.Pakasir + "/control/state"},
 	}
 	if s.options.Endpoint == "" {
 		services = append([]service{{s.emulator(installed, s.ports.Emulator), s.Endpoint + "/_ministack/health"}}, services...)
@@ -141,6 +142,7 @@ type ports struct {
 	Telegram int `json:"telegram"`
 	MTProto  int `json:"mtproto"`
 	Speech   int `json:"speech"`
+	Pakasir  int `json:"pakasir"`
 }
 
 // choosePorts gives the ports asked for, else those of the last run, else any
@@ -180,6 +182,10 @@ func (s *Stack) choosePorts(ctx context.Context) (ports, error) {
 	}
 
 	if chosen.Speech, err = listenable(ctx, "the speech recognition", cmp.Or(s.options.SpeechPort, last.Speech)); err != nil {
+		return ports{}, err
+	}
+
+	if chosen.Pakasir, err = listenable(ctx, "the payment gateway", cmp.Or(s.options.PakasirPort, last.Pakasir)); err != nil {
 		return ports{}, err
 	}
 
@@ -234,6 +240,19 @@ func (s *Stack) telegram(port, mtproto int) program {
 			"-addr", "127.0.0.1:" + strconv.Itoa(port),
 			"-mtproto", "127.0.0.1:" + strconv.Itoa(mtproto),
 			"-state", filepath.Join(s.options.State, "telegram"),
+		},
+		grace: simulatorGrace,
+		env:   []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + filepath.Join(s.options.State, "tmp")},
+	}
+}
+
+func (s *Stack) pakasir(port int) program {
+	return program{
+		name: "pakasir",
+		args: []string{
+			filepath.Join(s.programs, "pakasir"),
+			"-addr", "127.0.0.1:" + strconv.Itoa(port),
+			"-state", filepath.Join(s.options.State, "pakasir"),
 		},
 		grace: simulatorGrace,
 		env:   []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + filepath.Join(s.options.State, "tmp")},

@@ -1,6 +1,6 @@
 // Package stack runs Lapak's local cloud: the real template with the real
-// binaries on an AWS emulator, next to simulators of Telegram and of speech
-// recognition, all on loopback. `make run`, `make smoke` and the stack tests
+// binaries on an AWS emulator, next to simulators of Telegram, of a payment
+// gateway and of speech recognition, all on loopback. `make run`, `make smoke` and the stack tests
 // stand on it.
 package stack
 
@@ -52,7 +52,7 @@ type Options struct {
 	// elsewhere.
 	Endpoint string
 	// The ports on 127.0.0.1; 0 is any that is free.
-	EmulatorPort, TelegramPort, MTProtoPort, SpeechPort int
+	EmulatorPort, TelegramPort, MTProtoPort, SpeechPort, PakasirPort int
 	// Parameters override the template's, by name.
 	Parameters map[string]string
 	// Binaries are ready-made binaries by function; the others are built.
@@ -73,6 +73,9 @@ type Stack struct {
 	Telegram string
 	// Speech is the address of the speech recognition, without a path.
 	Speech string
+	// Pakasir is the address of the payment gateway: its API, its pay page and
+	// its control API.
+	Pakasir string
 	// Outputs are the template's, by name. WebhookURL says where updates go
 	// locally.
 	Outputs map[string]string
@@ -294,6 +297,7 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		"TelegramApiUrl": s.Telegram,
 		"SpeechUrl":      s.Speech + "/openai/v1",
 		"DeepgramUrl":    s.Speech + "/v1",
+		"PakasirUrl":     s.Pakasir,
 		"SpeechOrder":    "groq/whisper-large-v3-turbo,groq/whisper-large-v3,deepgram/nova-3",
 		// The recogniser is a few times faster than speech, providers are hundreds of times.
 		"SpeechPartMinutes": "10",
@@ -339,7 +343,7 @@ func (s *Stack) finish(ctx context.Context, t *template) error {
 
 	var err error
 
-	s.door, err = openDoor(ctx, lambda.NewFromConfig(s.AWS()), stackName+"-webhook")
+	s.door, err = openDoor(ctx, lambda.NewFromConfig(s.AWS()), stackName+"-webhook", stackName+"-callback")
 
 	return err
 }
@@ -364,6 +368,15 @@ func (s *Stack) WebhookURL(store string) string {
 	}
 
 	return fmt.Sprintf("%s/_aws/execute-api/%s/$default/telegram/%s", s.Endpoint, s.Outputs["ApiId"], store)
+}
+
+// CallbackURL is where a payment gateway sends the notifications of a store.
+func (s *Stack) CallbackURL(gateway, store string) string {
+	if s.door != nil {
+		return s.door.address + "/callback/" + gateway + "/" + store
+	}
+
+	return fmt.Sprintf("%s/_aws/execute-api/%s/$default/callback/%s/%s", s.Endpoint, s.Outputs["ApiId"], gateway, store)
 }
 
 // Environment is what the operator's command line needs to work on this stack.

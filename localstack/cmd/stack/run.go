@@ -22,6 +22,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&options.TelegramPort, "telegram-port", 8081, "`port` of the Bot API and the chat page on 127.0.0.1")
 	flags.IntVar(&options.MTProtoPort, "mtproto-port", 0, "`port` of MTProto, for files above 20 MB, on 127.0.0.1; 0 is any that is free")
 	flags.IntVar(&options.SpeechPort, "speech-port", 8082, "`port` of the speech recognition on 127.0.0.1")
+	flags.IntVar(&options.PakasirPort, "pakasir-port", 8083, "`port` of the payment gateway and its pay page on 127.0.0.1")
 
 	if err := flags.Parse(args); err != nil {
 		return fmt.Errorf("read flags: %w", err)
@@ -66,13 +67,14 @@ func serve(ctx context.Context, running *stack.Stack, began time.Time, elsewhere
 
 	fmt.Printf(`
   Chat page   %s
+  Pay page    %s
   Webhook     %s
   AWS         AWS_ENDPOINT_URL=%s (any key, region ap-southeast-3)
   Speech      %s
 
 Up in %s. Ctrl-C stops it; what is there is kept for the next run. %s
 
-`, running.Telegram, running.WebhookURL(stack.Demo().ID), running.Endpoint, running.Speech,
+`, running.Telegram, running.Pakasir, running.WebhookURL(stack.Demo().ID), running.Endpoint, running.Speech,
 		time.Since(began).Round(100*time.Millisecond), logs)
 
 	if err := running.Wait(ctx); err != nil {
