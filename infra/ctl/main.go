@@ -1,5 +1,5 @@
-// Command ctl is the operator's tool: it registers stores, rotates secrets,
-// sets providers' keys, gives customers premium and brings dead letters back.
+// Command ctl is the operator's tool: it registers stores, opens their shops,
+// rotates secrets, sets the keys of providers and payment gateways, gives customers premium and brings dead letters back.
 //
 // It finds the stack by --stack NAME, whose outputs it reads, or by the
 // environment (type settings). Secrets are read from the environment or the
@@ -28,6 +28,16 @@ const usage = `usage: ctl [--stack NAME] COMMAND
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
   store speech ID [PROVIDER/MODEL …]
         which speech models the store uses, the best first, such as groq/whisper-large-v3; without any, the stack's
+  store shop ID open|close [--pay-minutes MINUTES] [--fee buyer|store]
+        whether the store sells, how long its buyers have to pay, and who bears the gateways' fees
+  gateway set ID pakasir|stripe|paypal|stars [--project NAME] [--hook ID] [--sandbox] [--order N]
+        gives a store an account at a payment gateway, or changes it. The key comes from LAPAK_GATEWAY_KEY or the
+        first line of the standard input, the webhook's secret from LAPAK_GATEWAY_SECRET or the next line; the ones
+        before them count until the next. Pakasir: --project is the slug. PayPal: --project is the client id, the key
+        its secret, --hook the webhook's id. Stripe and stars need no --project, stars no key either.
+        --order 1 has it tried first; --sandbox counts payments of its test mode
+  gateway remove ID GATEWAY        its keys are forgotten; bills that wait there are not looked after any more
+  gateway list ID                  the accounts in the order in which they are tried, and which keys are set
   provider set groq|deepgram|openai|telegram-app [--store ID]
         the key comes from LAPAK_PROVIDER_KEY or the standard input; the one before it counts until the next
         --store gives a store a key of its own, which is used instead of everybody's
@@ -91,7 +101,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"store remove":        (*operator).storeRemove,
 		"store rotate-secret": (*operator).storeRotateSecret,
 		"store speech":        (*operator).storeSpeech,
+		"store shop":          (*operator).storeShop,
 		"user premium":        (*operator).userPremium,
+		"gateway set":         (*operator).gatewaySet,
+		"gateway remove":      (*operator).gatewayRemove,
+		"gateway list":        (*operator).gatewayList,
 		"provider set":        (*operator).providerSet,
 		"provider remove":     (*operator).providerRemove,
 		"provider list":       (*operator).providerList,

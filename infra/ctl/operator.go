@@ -94,7 +94,7 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 			return sqs.New(awssqs.NewFromConfig(cfg), url, strings.HasSuffix(url, ".fifo"))
 		},
 		pause:  pause,
-		stdin:  stdin,
+		stdin:  bufio.NewReader(stdin), // one for all secrets: each reads a line of it
 		stdout: stdout,
 	}, nil
 }

@@ -29,7 +29,7 @@ const webhookConnections = 40
 const secretBytes = 32
 
 // storeAdd registers a store or changes it. Doing it again is safe: the
-// webhook secret and the speech models stay, everything else becomes as given.
+// webhook secret, the speech models and the shop stay, everything else becomes as given.
 func (o *operator) storeAdd(ctx context.Context, args []string) error {
 	added := store.Store{}
 	flags := flag.NewFlagSet("store add", flag.ContinueOnError)
@@ -253,6 +253,7 @@ func (o *operator) storeRemove(ctx context.Context, args []string) error {
 
 	err = errors.Join(
 		o.forgetProviders(ctx, found.ID),
+		o.forgetGateways(ctx, found.ID),
 		o.vault.Delete(ctx, store.WebhookSecretName(found.ID)),
 		o.vault.Delete(ctx, store.TokenName(found.ID)),
 		o.stores.Remove(ctx, found.ID),

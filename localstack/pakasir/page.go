@@ -16,7 +16,9 @@ import (
 //go:embed page.html
 var pageText string
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{"rupiah": rupiah}).Parse(pageText))
+func newPage() *template.Template {
+	return template.Must(template.New("page").Funcs(template.FuncMap{"rupiah": rupiah}).Parse(pageText))
+}
 
 // button is one thing that a payer can do on the page.
 type button struct {
@@ -45,7 +47,7 @@ func (s *Server) listPage(w http.ResponseWriter, _ *http.Request) {
 	s.mu.Unlock()
 
 	slices.Reverse(all)
-	show(w, http.StatusOK, shown{All: all})
+	s.show(w, http.StatusOK, shown{All: all})
 }
 
 func (s *Server) payPage(w http.ResponseWriter, r *http.Request) { s.showOne(w, r, http.StatusOK, "") }
@@ -62,12 +64,12 @@ func (s *Server) showOne(w http.ResponseWriter, r *http.Request, status int, pro
 	s.mu.Unlock()
 
 	if !ok {
-		show(w, http.StatusNotFound, shown{Problem: "There is no such transaction."})
+		s.show(w, http.StatusNotFound, shown{Problem: "There is no such transaction."})
 
 		return
 	}
 
-	show(w, status, shown{One: &one, Total: one.Asked + one.Fee, Buttons: buttons(one), Problem: problem})
+	s.show(w, status, shown{One: &one, Total: one.Asked + one.Fee, Buttons: buttons(one), Problem: problem})
 }
 
 func buttons(of control.Transaction) []button {
@@ -136,11 +138,12 @@ func (s *Server) qrPicture(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(code.PNG()) // who asked may be gone
 }
 
-func show(w http.ResponseWriter, status int, what shown) {
+func (s *Server) show(w http.ResponseWriter, status int, what shown) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'")
+	w.Header().Set("Content-Security-Policy",
+		"default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'")
 	w.WriteHeader(status)
-	_ = page.Execute(w, what) // who asked may be gone
+	_ = s.page.Execute(w, what) // who asked may be gone
 }
 
 // rupiah writes an amount as Indonesia does: Rp49.653.

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,6 +43,7 @@ type Options struct {
 type Server struct {
 	options Options
 	routes  http.Handler
+	page    *template.Template
 	http    *http.Client
 	context context.Context //nolint:containedctx // of the notifications, which outlive the calls that cause them
 	stop    context.CancelFunc
@@ -67,7 +69,7 @@ func New(options Options) (*Server, error) {
 
 	s := &Server{
 		options: options, http: &http.Client{Timeout: 10 * time.Second, Transport: new(http.Transport)},
-		asked: map[string]time.Time{}, flush: make(chan struct{}),
+		asked: map[string]time.Time{}, flush: make(chan struct{}), page: newPage(),
 	}
 	s.context, s.stop = context.WithCancel(context.Background())
 	s.routes = s.handler()
@@ -291,7 +293,7 @@ func (s *Server) act(of *control.Transaction, action control.Action) error {
 	case control.Resend:
 		s.notify(*of)
 	default:
-		return fmt.Errorf("there is no action %q", action) //nolint:err113 // told to whoever asked
+		return fmt.Errorf("there is no action %q", action)
 	}
 
 	return nil

@@ -37,7 +37,8 @@ func buildFunctions(ctx context.Context, root, dir string, names []string) error
 func buildPrograms(ctx context.Context, root, dir string) error {
 	args := []string{"build", "-o", dir + string(filepath.Separator)}
 
-	return goBuild(ctx, root, append(args, "./localstack/cmd/leash", "./localstack/telegram/cmd/telegram", "./localstack/pakasir/cmd/pakasir", "./infra/ctl"))
+	return goBuild(ctx, root, append(args,
+		"./localstack/cmd/leash", "./localstack/telegram/cmd/telegram", "./localstack/pakasir/cmd/pakasir", "./infra/ctl"))
 }
 
 func goBuild(ctx context.Context, root string, args []string) error {

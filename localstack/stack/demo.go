@@ -108,7 +108,7 @@ func (s *Stack) AddAccount(ctx context.Context, store string) error {
 		return fmt.Errorf("add an account of store %s to the payment gateway: %w", store, err)
 	}
 
-	err := s.Operate(ctx, "LAPAK_GATEWAY_KEY="+project.Key+"\nLAPAK_GATEWAY_SECRET="+project.Secret,
+	err := s.operate(ctx, []string{"LAPAK_GATEWAY_KEY=" + project.Key, "LAPAK_GATEWAY_SECRET=" + project.Secret},
 		"gateway", "set", store, "pakasir", "--project", project.Slug)
 	if err != nil {
 		return fmt.Errorf("give store %s its account at the payment gateway: %w", store, err)
@@ -144,8 +144,13 @@ func (s *Stack) AddStore(ctx context.Context, store Store) error {
 // Operate runs the operator's command line on this stack. A secret goes by the
 // environment, as "NAME=value".
 func (s *Stack) Operate(ctx context.Context, secret string, args ...string) error {
+	return s.operate(ctx, []string{secret}, args...)
+}
+
+func (s *Stack) operate(ctx context.Context, secrets []string, args ...string) error {
 	command := exec.CommandContext(ctx, filepath.Join(s.programs, "ctl"), args...)
-	command.Env = append(s.Environment(), "PATH="+os.Getenv("PATH"), "HOME="+s.options.State, secret)
+	command.Env = append(s.Environment(), "PATH="+os.Getenv("PATH"), "HOME="+s.options.State)
+	command.Env = append(command.Env, secrets...)
 
 	return output(command)
 }

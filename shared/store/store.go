@@ -161,9 +161,10 @@ func (r *Registry) Get(ctx context.Context, id string) (Store, error) {
 	return found, nil
 }
 
-// Save creates or changes a store. Conflict where someone else changed it
+// Save creates or changes a store, together with what else belongs into the
+// same write, such as an audit row. Conflict where someone else changed it
 // between the read and the write.
-func (r *Registry) Save(ctx context.Context, changed Store) error {
+func (r *Registry) Save(ctx context.Context, changed Store, with ...table.Op) error {
 	if _, err := table.TenantOf(changed.ID); err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (r *Registry) Save(ctx context.Context, changed Store) error {
 	}
 
 	put := table.Put(table.Row{Key: key, Version: current.Version, Body: body})
-	if err := r.state.Write(ctx, put); err != nil {
+	if err := r.state.Write(ctx, append(with, put)...); err != nil {
 		return errs.Context(err, "save store %s", changed.ID)
 	}
 

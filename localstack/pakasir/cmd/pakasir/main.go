@@ -49,7 +49,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return err
 	}
 
-	simulator, err := pakasir.New(pakasir.Options{State: *state}) //nolint:contextcheck // Its life ends with Close.
+	simulator, err := pakasir.New(pakasir.Options{State: *state})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
