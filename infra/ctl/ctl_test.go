@@ -168,7 +168,7 @@ func TestStoreAddRegistersEverything(t *testing.T) {
 	require.Regexp(t, `^[A-Za-z0-9_-]{43}$`, proof.Current.Reveal())
 	require.Equal(t, hook, d.api.hook["url"])
 	require.Equal(t, proof.Current.Reveal(), d.api.hook["secret_token"])
-	require.Equal(t, []any{"message", "callback_query", "my_chat_member"}, d.api.hook["allowed_updates"])
+	require.Equal(t, []any{"message", "callback_query", "my_chat_member", "pre_checkout_query"}, d.api.hook["allowed_updates"])
 	require.InDelta(t, 40, d.api.hook["max_connections"], 0)
 	require.Len(t, d.api.menus, 3, "for everyone, in Indonesian, in English")
 	require.Equal(t, d.api.menus[""], d.api.menus["id"])

@@ -153,12 +153,16 @@ func harmless(t *testing.T, err error) {
 }
 
 func billIsFoundAgain(t *testing.T, b *bench) {
+	t.Helper()
+
 	first, again := b.bill(t), b.bill(t)
 	require.Equal(t, first.Transaction, again.Transaction)
 	require.Equal(t, first.Amount, again.Amount)
 }
 
 func billSaysWhatIsToBePaid(t *testing.T, b *bench) {
+	t.Helper()
+
 	require.Contains(t, b.Gateway.Methods(b.store, Price()), b.Method)
 
 	made := b.bill(t)
@@ -176,6 +180,8 @@ func billSaysWhatIsToBePaid(t *testing.T, b *bench) {
 }
 
 func statusTellsOfThePayment(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 
 	said, err := b.Gateway.Status(t.Context(), b.store, made.Transaction)
@@ -202,12 +208,16 @@ func statusTellsOfThePayment(t *testing.T, b *bench) {
 }
 
 func unknownTransaction(t *testing.T, b *bench) {
+	t.Helper()
+
 	_, err := b.Gateway.Status(t.Context(), b.store, "nobody-has-this-1")
 	require.Equal(t, errs.NotFound, errs.CodeOf(err), err)
 	harmless(t, err)
 }
 
 func trickyTransaction(t *testing.T, b *bench) {
+	t.Helper()
+
 	for _, transaction := range []string{"", "..", "../x", "a/b", "a?b=c", "a#b", "a b", "%2e%2e", "é", strings.Repeat("a", 1000), "a\nb"} {
 		_, err := b.Gateway.Status(t.Context(), b.store, transaction)
 		require.Equal(t, errs.NotFound, errs.CodeOf(err), "%q: %v", transaction, err)
@@ -216,6 +226,8 @@ func trickyTransaction(t *testing.T, b *bench) {
 }
 
 func cancelling(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 
 	for range 2 {
@@ -238,6 +250,8 @@ func cancelling(t *testing.T, b *bench) {
 }
 
 func cancellingWhatIsPaid(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 	b.Pay(t, made.Transaction)
 
@@ -251,6 +265,8 @@ func cancellingWhatIsPaid(t *testing.T, b *bench) {
 }
 
 func billWhoseAnswerWasLost(t *testing.T, b *bench) {
+	t.Helper()
+
 	b.Cut(t)
 
 	_, err := b.Gateway.Bill(t.Context(), b.invoice())
@@ -262,6 +278,8 @@ func billWhoseAnswerWasLost(t *testing.T, b *bench) {
 }
 
 func outage(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 
 	b.Outage(t, true)
@@ -285,6 +303,8 @@ func outage(t *testing.T, b *bench) {
 }
 
 func busy(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 
 	b.Busy(t, true)
@@ -295,6 +315,8 @@ func busy(t *testing.T, b *bench) {
 }
 
 func refusedKey(t *testing.T, b *bench) {
+	t.Helper()
+
 	b.rotate(t, "not-the-key-1")
 	b.rotate(t, "not-the-key-2") // the right one is forgotten
 
@@ -304,11 +326,15 @@ func refusedKey(t *testing.T, b *bench) {
 }
 
 func rotatedKey(t *testing.T, b *bench) {
+	t.Helper()
+
 	b.rotate(t, "a-key-that-the-gateway-does-not-know-yet")
 	b.bill(t)
 }
 
 func noKey(t *testing.T, b *bench) {
+	t.Helper()
+
 	require.NoError(t, b.vault.Delete(t.Context(), store.GatewayKeyName("kopi", b.Gateway.Name())))
 
 	_, err := b.Gateway.Bill(t.Context(), b.invoice())
@@ -316,6 +342,8 @@ func noKey(t *testing.T, b *bench) {
 }
 
 func vaultOutOfReach(t *testing.T, b *bench) {
+	t.Helper()
+
 	b.plan.kind = fault.FailBefore
 
 	_, err := b.Gateway.Bill(t.Context(), b.invoice())
@@ -326,6 +354,8 @@ func vaultOutOfReach(t *testing.T, b *bench) {
 }
 
 func noAccount(t *testing.T, b *bench) {
+	t.Helper()
+
 	b.store.Shop.Gateways = nil
 
 	require.Empty(t, b.Gateway.Methods(b.store, Price()))
@@ -343,6 +373,8 @@ func noAccount(t *testing.T, b *bench) {
 }
 
 func anotherCurrency(t *testing.T, b *bench) {
+	t.Helper()
+
 	require.Empty(t, b.Gateway.Methods(b.store, money.XTR(100)))
 
 	invoice := b.invoice()
@@ -359,6 +391,8 @@ func anotherCurrency(t *testing.T, b *bench) {
 }
 
 func callerGivesUp(t *testing.T, b *bench) {
+	t.Helper()
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
@@ -367,6 +401,8 @@ func callerGivesUp(t *testing.T, b *bench) {
 }
 
 func authenticNotification(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 	b.Pay(t, made.Transaction)
 
@@ -376,28 +412,32 @@ func authenticNotification(t *testing.T, b *bench) {
 }
 
 func notificationProvesNothing(t *testing.T, b *bench) {
-	made := b.bill(t)
-	real := b.Notify(t, made.Transaction, reference())
+	t.Helper()
 
-	for name := range real.Headers {
+	made := b.bill(t)
+	sent := b.Notify(t, made.Transaction, reference())
+
+	for name := range sent.Headers {
 		forged := b.Notify(t, made.Transaction, reference())
 		delete(forged.Headers, name)
 
 		_, err := b.Gateway.Authenticate(t.Context(), b.store, forged)
 		require.Equal(t, errs.Unauthorized, errs.CodeOf(err), "without %s: %v", name, err)
 
-		forged.Headers[name] = "x" + real.Headers[name]
+		forged.Headers[name] = "x" + sent.Headers[name]
 
 		_, err = b.Gateway.Authenticate(t.Context(), b.store, forged)
 		require.Equal(t, errs.Unauthorized, errs.CodeOf(err), "with another %s: %v", name, err)
 		harmless(t, err)
 	}
 
-	_, err := b.Gateway.Authenticate(t.Context(), b.store, payment.Notification{Gateway: b.Gateway.Name(), Body: real.Body})
+	_, err := b.Gateway.Authenticate(t.Context(), b.store, payment.Notification{Gateway: b.Gateway.Name(), Body: sent.Body})
 	require.Equal(t, errs.Unauthorized, errs.CodeOf(err), err)
 }
 
 func notificationOfUnknownStanding(t *testing.T, b *bench) {
+	t.Helper()
+
 	made := b.bill(t)
 	sent := b.Notify(t, made.Transaction, reference())
 
