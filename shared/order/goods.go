@@ -363,7 +363,7 @@ func (s *Service) beginSending(ctx context.Context, ref Ref) (Order, bool, error
 		ours = true
 		order.State, order.Lease = Delivering, now.Add(leaseFor)
 
-		if order.Reported {
+		if order.Reported || order.Kind != Purchase {
 			return effects{}, nil
 		}
 

@@ -66,7 +66,7 @@ func (s *Service) refund(ctx context.Context, order *Order, refunding Refunding,
 	}
 
 	if order.State != Disputed {
-		if err := s.takeBack(ctx, *order, &follow); err != nil {
+		if err := s.takeBack(ctx, order, &follow); err != nil {
 			return effects{}, err
 		}
 	}
@@ -160,8 +160,8 @@ func (s *Service) moneyBack(order Order, refunding Refunding, now time.Time) ([]
 
 // takeBack undoes what a paid order counts: limits, coupon, and the units where
 // they were never sent.
-func (s *Service) takeBack(ctx context.Context, order Order, follow *effects) error {
-	limits, err := limitOps(order, -1)
+func (s *Service) takeBack(ctx context.Context, order *Order, follow *effects) error {
+	limits, err := limitOps(*order, -1)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,9 @@ func (s *Service) takeBack(ctx context.Context, order Order, follow *effects) er
 		return err // those whose sending has begun may have been read
 	}
 
-	for _, line := range order.Lines {
+	order.Lines = slices.Clone(order.Lines)
+
+	for at, line := range order.Lines {
 		ops, err := s.catalog.Return(ctx, catalog.ClaimOf{
 			Store: order.Store, Product: line.Product, Order: order.ID,
 			Policy: line.Policy, Buyer: order.User, Count: line.Count,
@@ -183,6 +185,7 @@ func (s *Service) takeBack(ctx context.Context, order Order, follow *effects) er
 		}
 
 		follow.ops = append(follow.ops, ops...)
+		order.Lines[at].Units = nil
 	}
 
 	return nil

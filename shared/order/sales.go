@@ -44,10 +44,6 @@ const (
 
 // countSale gives the operations that count a paid order into the report.
 func countSale(order Order) ([]table.Op, error) {
-	if order.Kind != Purchase {
-		return nil, nil
-	}
-
 	tenant, err := table.TenantOf(order.Store)
 	if err != nil {
 		return nil, err

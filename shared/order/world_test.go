@@ -2,8 +2,12 @@ package order_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,11 +16,17 @@ import (
 
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
+	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/money"
 	"github.com/lapak-id/lapak/shared/order"
+	"github.com/lapak-id/lapak/shared/queue"
 	sealmemory "github.com/lapak-id/lapak/shared/seal/memory"
+	"github.com/lapak-id/lapak/shared/store"
 	tablememory "github.com/lapak-id/lapak/shared/table/memory"
+	topicmemory "github.com/lapak-id/lapak/shared/topic/memory"
+	"github.com/lapak-id/lapak/shared/user"
 	"github.com/lapak-id/lapak/shared/wallet"
 )
 
@@ -34,6 +44,9 @@ const (
 	price  = int64(49_000)
 	stars  = int64(250)
 	coupon = "HEMAT"
+
+	perBuyer   = 5
+	couponUses = 3
 )
 
 var (
@@ -57,6 +70,11 @@ type world struct {
 	ledger *wallet.Ledger
 	orders *order.Service
 	asked  int
+
+	messenger  *messenger
+	alerts     *topicmemory.Topic
+	deliverer  *order.Deliverer
+	reconciler *order.Reconciler
 }
 
 func newWorld(t tester, plan fault.Plan) *world {
@@ -67,10 +85,22 @@ func newWorld(t tester, plan fault.Plan) *world {
 	w.goods = catalog.NewService(w.state, sealmemory.New("master", fault.None{}), w.clock)
 	w.ledger = wallet.NewLedger(w.state, w.clock)
 	w.orders = order.NewService(w.state, w.goods, w.ledger, w.clock)
+	w.messenger, w.alerts = &messenger{}, topicmemory.New(w.clock, fault.None{})
+
+	stores := store.NewRegistry(w.state, w.clock)
+	require.NoError(t, stores.Save(ctx, store.Store{
+		ID: kopi, Name: "Toko Kopi", Owner: admin, Language: "id", TimeZone: store.DefaultTimeZone,
+	}))
+
+	w.deliverer = order.NewDeliverer(order.DelivererOptions{
+		Orders: w.orders, Catalog: w.goods, Stores: stores, Users: user.NewRepository(w.state, w.clock), Staff: staff{},
+		Scratch: tablememory.New(w.clock, fault.None{}), Alerts: w.alerts, Messenger: w.messenger, Texts: texts{}, Clock: w.clock,
+	})
+	w.reconciler = order.NewReconciler(w.orders, stores, nil)
 
 	require.NoError(t, w.goods.SaveCategory(ctx, kopi, catalog.Category{ID: "c", Name: catalog.Text{"id": "Akun"}}, w.editor()))
 	require.NoError(t, w.goods.SaveProduct(ctx, kopi, catalog.Product{
-		ID: keys, Category: "c", Name: catalog.Text{"id": "Kunci"}, Price: money.IDR(price), Stars: stars, PerBuyer: 5,
+		ID: keys, Category: "c", Name: catalog.Text{"id": "Kunci"}, Price: money.IDR(price), Stars: stars, PerBuyer: perBuyer,
 		Policy: catalog.Units, Warranty: 30,
 	}, w.editor()))
 	require.NoError(t, w.goods.SaveProduct(ctx, kopi, catalog.Product{
@@ -78,7 +108,7 @@ func newWorld(t tester, plan fault.Plan) *world {
 		Policy: catalog.File, File: &catalog.Download{FileID: "file", Name: "panduan.pdf", Size: 10},
 		Terms: catalog.Text{"id": "Kirim namamu"},
 	}, w.editor()))
-	require.NoError(t, w.goods.SaveCoupon(ctx, kopi, catalog.Coupon{Code: coupon, Percent: 10, Uses: 3, PerBuyer: 2}, w.editor()))
+	require.NoError(t, w.goods.SaveCoupon(ctx, kopi, catalog.Coupon{Code: coupon, Percent: 10, Uses: couponUses, PerBuyer: 2}, w.editor()))
 
 	return w
 }
@@ -154,29 +184,166 @@ func (w *world) balance(user int64) int64 {
 	return holds.Value
 }
 
-func TestAnOrderIsPlacedBilledAndSettledOnce(t *testing.T) {
-	t.Parallel()
+// changeable is a plan that can be another one from some moment on.
+type changeable struct{ now fault.Plan }
 
-	w := newWorld(t, fault.None{})
-	w.stock(1)
+func (c *changeable) set(plan fault.Plan)          { c.now = plan }
+func (c *changeable) Next(op string) fault.Kind    { return c.now.Next(op) }
+func (c *changeable) Wait(op string) time.Duration { return c.now.Wait(op) }
 
-	placed := w.place(buyer, "tap")
-	again, err := w.orders.Place(ctx, w.request(buyer, "tap"))
-	require.NoError(t, err)
-	require.Equal(t, placed.ID, again.ID)
+// handle hands a message to the deliveries' worker.
+func (w *world) handle(asked order.Message, cause string) error {
+	w.Helper()
 
-	_, err = w.orders.Place(ctx, w.request(buyer+1, "tap"))
-	require.ErrorContains(t, err, "0 are left")
+	body, err := json.Marshal(asked)
+	require.NoError(w, err)
 
-	outcome, err := w.orders.Settle(ctx, placed.Ref(), receiptOf(placed))
-	require.NoError(t, err)
-	require.Equal(t, order.Settled, outcome)
+	w.asked++
 
-	outcome, err = w.orders.Settle(ctx, placed.Ref(), receiptOf(placed))
-	require.NoError(t, err)
-	require.Equal(t, order.Counted, outcome)
+	return w.deliverer.Handle(ctx, queue.Delivery{
+		ID: strconv.Itoa(w.asked), Attempt: 1,
+		Message: queue.Message{Body: body, Attrs: queue.Attrs{queue.AttrStore: asked.Store, queue.AttrCause: cause}},
+	})
+}
 
-	paid := w.get(placed.Ref())
-	require.Equal(t, order.Paid, paid.State)
-	require.Len(t, paid.Lines[0].Units, 1)
+// ledgerGift puts money into a wallet as an owner does.
+func (w *world) ledgerGift(user, amount int64) (int64, error) {
+	err := w.ledger.Adjust(ctx, wallet.Adjustment{
+		Store: kopi, User: user, Amount: money.IDR(amount), Reason: "gift", By: admin, Role: "owner", Cause: "gift",
+	})
+
+	return amount, err
+}
+
+// messenger remembers what it was told to say.
+type messenger struct {
+	blocked bool
+	gone    bool // the living messages of all chats
+	fails   error
+	number  int
+	said    []said
+}
+
+type said struct {
+	what string // "send", "edit", "caption", "photo", "invoice", "file", "document", "delete"
+	to   message.Address
+	text string
+}
+
+func (m *messenger) say(what string, to message.Address, text string) (int, error) {
+	switch {
+	case m.fails != nil:
+		return 0, m.fails
+	case m.blocked:
+		return 0, errs.New(errs.Unauthorized, "the person has blocked the bot")
+	case m.gone && (what == "edit" || what == "caption"):
+		return 0, errs.New(errs.NotFound, "the message is gone")
+	}
+
+	m.number++
+	m.said = append(m.said, said{what, to, text})
+
+	return m.number, nil
+}
+
+func (m *messenger) Send(_ context.Context, to message.Address, text message.Text) (int, error) {
+	return m.say("send", to, text.HTML)
+}
+
+func (m *messenger) Edit(_ context.Context, to message.Address, text message.Text) error {
+	_, err := m.say("edit", to, text.HTML)
+
+	return err
+}
+
+func (m *messenger) EditCaption(_ context.Context, to message.Address, text message.Text) error {
+	_, err := m.say("caption", to, text.HTML)
+
+	return err
+}
+
+func (m *messenger) Delete(_ context.Context, which message.Address) error {
+	_, err := m.say("delete", which, "")
+
+	return err
+}
+
+func (m *messenger) SendPhoto(_ context.Context, to message.Address, photo message.Photo) (int, error) {
+	return m.say("photo", to, photo.Caption.HTML)
+}
+
+func (m *messenger) SendInvoice(_ context.Context, to message.Address, invoice message.StarsInvoice) (int, error) {
+	return m.say("invoice", to, invoice.Payload)
+}
+
+func (m *messenger) SendFile(_ context.Context, to message.Address, file message.Document) (int, error) {
+	return m.say("file", to, file.FileID+" "+file.Caption.HTML)
+}
+
+func (m *messenger) SendDocument(
+	_ context.Context, to message.Address, name, _ string, content io.Reader, caption message.Text,
+) error {
+	text, err := io.ReadAll(content)
+	if err != nil {
+		return err
+	}
+
+	_, err = m.say("document", to, name+" "+caption.HTML+" "+string(text))
+
+	return err
+}
+
+// texts are plain: what they say is tested where they are written.
+type texts struct{}
+
+func (texts) Bill(_ store.Store, of order.Order, now time.Time) (message.Photo, error) {
+	bill, _ := of.Bill()
+
+	return message.Photo{
+		Content: []byte(bill.QR),
+		Caption: message.Text{HTML: fmt.Sprintf("pay %s within %s", bill.Total(), of.Deadline.Sub(now))},
+	}, nil
+}
+
+func (texts) Invoice(_ store.Store, of order.Order) message.StarsInvoice {
+	return message.StarsInvoice{Payload: of.Ref().Reference(), Stars: of.Total.Value}
+}
+
+func (texts) Unbilled(_ store.Store, of order.Order, reference string) message.Text {
+	return message.Text{HTML: "unbilled " + of.Label() + " " + reference}
+}
+
+func (texts) Outcome(_ store.Store, of order.Order) message.Text {
+	return message.Text{HTML: "outcome " + string(of.State)}
+}
+
+func (texts) Goods(_ store.Store, _ order.Order, line order.Line, contents []string, part, parts int) message.Text {
+	return message.Text{HTML: fmt.Sprintf("goods %s %d/%d: %s", line.Product, part, parts, strings.Join(contents, "|"))}
+}
+
+func (texts) GoodsFile(_ store.Store, of order.Order, line order.Line) (string, message.Text) {
+	return of.Label() + ".txt", message.Text{HTML: "file of " + line.Product}
+}
+
+func (texts) Handmade(_ store.Store, _ order.Order, line order.Line) message.Text {
+	return message.Text{HTML: "handmade " + line.Product}
+}
+
+func (texts) Delivered(store.Store, order.Order) message.Text {
+	return message.Text{HTML: "keep it", Buttons: [][]message.Button{{{Text: "receipt", Data: "r"}}}}
+}
+
+func (texts) Terms(_ store.Store, _ order.Order, product catalog.Product) message.Text {
+	return message.Text{HTML: "terms of " + product.ID}
+}
+
+func (texts) Notice(_ store.Store, language, key string, _ map[string]any) message.Text {
+	return message.Text{HTML: language + " " + key}
+}
+
+// staff are those of every store.
+type staff struct{}
+
+func (staff) Who(context.Context, store.Store, user.Permission) ([]int64, error) {
+	return []int64{admin}, nil
 }
