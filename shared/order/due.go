@@ -17,9 +17,9 @@ const (
 	stuckMost = 6 * time.Hour
 )
 
-// lateLooks are the waits between the looks for late payments, from when an
+// lateLooks gives the waits between the looks for late payments, from when an
 // order is closed. Pakasir's transactions, the longest, end after 24 hours.
-var lateLooks = []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour}
+func lateLooks() []time.Duration { return []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour} }
 
 // firstLook gives when the clock looks after a new order.
 func firstLook(order Order, now time.Time) time.Time { return awaitingLook(order, now) }
@@ -42,13 +42,13 @@ func awaitingLook(order Order, now time.Time) time.Time {
 // lateLook gives when the clock looks next for a late payment of a closed
 // order; zero where there is nothing to be paid, or it has looked often enough.
 func lateLook(order Order, now time.Time) time.Time {
-	if order.Checks >= len(lateLooks) {
+	if order.Checks >= len(lateLooks()) {
 		return time.Time{}
 	}
 
 	for _, bill := range order.Bills {
 		if bill.Outside() {
-			return now.Add(lateLooks[order.Checks])
+			return now.Add(lateLooks()[order.Checks])
 		}
 	}
 

@@ -33,8 +33,9 @@ const (
 // Message is the body of a message about an order. Task is never empty: this
 // tells it from the messages of transcripts, which share the deliveries queue.
 type Message struct {
-	Task Task `json:"task"`
 	Ref
+
+	Task Task `json:"task"`
 
 	Try     int      `json:"try,omitempty"`     // how often the gateway was asked after this notice
 	Cause   string   `json:"cause,omitempty"`   // of a repeated wish, such as sending again

@@ -3,6 +3,7 @@ package order
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/audit"
@@ -234,7 +235,7 @@ func (s *Service) Replace(ctx context.Context, ref Ref, unit string, by catalog.
 		}
 
 		units, claim, err := s.catalog.Claim(ctx, catalog.ClaimOf{
-			Store: order.Store, Product: line.Product, Order: order.ID, Salt: id.Derive(unit, string(rune('a'+try))),
+			Store: order.Store, Product: line.Product, Order: order.ID, Salt: id.Derive(unit, strconv.Itoa(try)),
 			Policy: line.Policy, Buyer: order.User, Count: 1,
 		})
 		if errs.Is(err, errs.Conflict) {
