@@ -232,11 +232,18 @@ func answerOutside(w http.ResponseWriter, r *http.Request) {
 		words[at] = word{Word: text[at], Start: step * float64(at), End: step * float64(at+1)}
 	}
 
-	_ = json.NewEncoder(w).Encode(struct { // a caller that is gone fails by itself
+	answer, err := json.Marshal(struct {
 		Task     string  `json:"task"`
 		Language string  `json:"language"`
 		Duration float64 `json:"duration"`
 		Text     string  `json:"text"`
 		Words    []word  `json:"words"`
 	}{"transcribe", "english", heardPart.Seconds(), strings.Join(text, " "), words})
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+
+		return
+	}
+
+	_, _ = w.Write(answer) // a caller that is gone fails by itself
 }
