@@ -195,3 +195,18 @@ const spoken = "OggS\x00sound:"
 
 // noise is the beginning of a file in which nothing can be heard.
 const noise = "OggS\x00noise"
+
+// Nothing is sold in this simulation: who shows a picture here is lost.
+func (*fakeTelegram) SendPhoto(context.Context, message.Address, message.Photo) (int, error) {
+	return 0, errs.New(errs.Internal, "pictures are not sent here")
+}
+
+// EditCaption stands beside SendPhoto.
+func (*fakeTelegram) EditCaption(context.Context, message.Address, message.Text) error {
+	return errs.New(errs.Internal, "pictures are not sent here")
+}
+
+// SendFile stands beside SendPhoto.
+func (*fakeTelegram) SendFile(context.Context, message.Address, message.Document) (int, error) {
+	return 0, errs.New(errs.Internal, "files of Telegram's are not sent here")
+}
