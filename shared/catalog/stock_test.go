@@ -16,6 +16,7 @@ import (
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
 	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/table/memory"
 )
 
 // sale is the little of an order that stock moves with.
@@ -103,6 +104,19 @@ func (w *world) check() {
 		}
 	}
 }
+
+// lateIndex is a plan whose index lags behind by another.
+type lateIndex struct{ calls, index fault.Plan }
+
+func (l lateIndex) Next(op string) fault.Kind {
+	if op == memory.OpIndex {
+		return l.index.Next(op)
+	}
+
+	return l.calls.Next(op)
+}
+
+func (l lateIndex) Wait(op string) time.Duration { return l.index.Wait(op) }
 
 // till is a till whose calls fail, and whose orders are a few.
 type till struct {
@@ -200,11 +214,11 @@ func TestStockMoves(t *testing.T) {
 	t.Parallel()
 
 	rapid.Check(t, func(t *rapid.T) {
-		plan := fault.NewSeeded(rapid.Uint64().Draw(t, "seed"), 0.2, 2*time.Second,
-			fault.FailBefore, fault.FailAfter, fault.Throttle, fault.Delay)
+		plan := fault.NewSeeded(rapid.Uint64().Draw(t, "seed"), 0.2, 0, fault.FailBefore, fault.FailAfter, fault.Throttle)
 		plan.Pause(true)
 
-		u := &till{world: newWorld(t, plan), plan: plan}
+		late := fault.NewSeeded(rapid.Uint64().Draw(t, "late"), 0.5, 2*time.Second, fault.Delay)
+		u := &till{world: newWorld(t, lateIndex{plan, late}), plan: plan}
 		u.category("c", "Akun")
 		u.product("p")
 		plan.Pause(false)

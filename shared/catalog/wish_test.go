@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
+	sealed "github.com/lapak-id/lapak/shared/seal/memory"
+	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/user"
 )
 
@@ -163,4 +166,40 @@ func TestLowStock(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, more)
 	assert.Equal(t, []string{"p"}, ids(offers), "the mark of what was told is no product")
+}
+
+// interrupted is a table in which something happens right before a write.
+type interrupted struct {
+	table.Table
+
+	meanwhile func()
+}
+
+func (i *interrupted) Write(ctx context.Context, ops ...table.Op) error {
+	if happen := i.meanwhile; happen != nil {
+		i.meanwhile = nil
+
+		happen()
+	}
+
+	return i.Table.Write(ctx, ops...)
+}
+
+// TestWishMeetsStock stocks a product between the moment in which it is seen
+// sold out and the wish: nobody must wait for what is there.
+func TestWishMeetsStock(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fault.None{})
+	w.category("c", "Akun")
+	w.product("p")
+
+	state := &interrupted{w.state, func() { w.stock("p", "a") }}
+	buyers := catalog.NewService(state, sealed.New("master", fault.None{}), w.clock)
+
+	err := buyers.Wish(ctx, catalog.WishOf{Store: shop, Product: "p", User: 1, Language: "id", Cause: "wish"})
+	assert.Equal(t, errs.Conflict, errs.CodeOf(err), "%v", err)
+
+	key, _, _ := errs.Sentence(err)
+	assert.Equal(t, "catalog.in_stock", key)
 }
