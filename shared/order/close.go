@@ -68,6 +68,10 @@ func (s *Service) close(order *Order, state State, reason string, now time.Time)
 	order.Due = lateLook(*order, now)
 
 	tasks := []task{{message: Message{Task: ShowOutcome}}}
+	if reason == ReasonBalance {
+		tasks = append(tasks, task{message: Message{Task: Notify, Text: "ordering.balance_now"}})
+	}
+
 	if order.toClose() {
 		tasks = append(tasks, task{message: Message{Task: CloseBill}})
 	}

@@ -60,7 +60,7 @@ func (d *Deliverer) sendGoods(ctx context.Context, job job) error {
 		}
 	}
 
-	if _, err := d.Orders.endSending(ctx, begun.Ref()); err != nil {
+	if err := d.Orders.endSending(ctx, begun.Ref()); err != nil {
 		return err
 	}
 
@@ -75,7 +75,23 @@ func (d *Deliverer) sendGoods(ctx context.Context, job job) error {
 		slog.WarnContext(ctx, "goods sent, but the bill still stands", "error", err)
 	}
 
+	d.tellLow(ctx, begun)
+
 	return nil
+}
+
+// tellLow has those told who stock a product of which few are left. The next
+// sale tells it too.
+func (d *Deliverer) tellLow(ctx context.Context, order Order) {
+	for _, line := range order.Lines {
+		if line.Policy != catalog.Units {
+			continue
+		}
+
+		if err := d.Catalog.TellLow(ctx, order.Store, line.Product); err != nil {
+			slog.WarnContext(ctx, "nobody told that a product runs low", "product", line.Product, "error", err)
+		}
+	}
 }
 
 // unsent ends a delivery that did not get through: goods of a person who has
@@ -87,16 +103,22 @@ func (d *Deliverer) unsent(ctx context.Context, job job, failure error) error {
 
 	slog.WarnContext(ctx, "goods wait: the person has blocked the bot", "error", failure)
 
-	if _, err := d.Orders.hold(ctx, job.order.Ref()); err != nil {
-		return err
+	// The owner first: once the goods are held, nothing comes this way again.
+	if err := d.tellOwner(ctx, job); err != nil {
+		return d.letGo(ctx, job.order, err)
 	}
 
 	// The next word of theirs sets the goods free: see Resume.
 	_, err := d.Users.Change(ctx, job.of.ID, job.order.User, func(user *user.User) { user.Blocked = true })
 	if err != nil && !errs.Is(err, errs.NotFound) {
-		return err
+		return d.letGo(ctx, job.order, err)
 	}
 
+	return d.Orders.hold(ctx, job.order.Ref())
+}
+
+// tellOwner tells the owner that goods wait for their buyer.
+func (d *Deliverer) tellOwner(ctx context.Context, job job) error {
 	args := errs.Args{"Order": job.order.Label(), "User": job.order.User}
 
 	note, err := alert.Alert{
@@ -393,8 +415,8 @@ func (s *Service) sentPart(ctx context.Context, ref Ref, parts int) error {
 
 // endSending marks that the buyer has the goods, and has the terms sent and
 // those told who make something by hand.
-func (s *Service) endSending(ctx context.Context, ref Ref) (Order, error) {
-	return s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
+func (s *Service) endSending(ctx context.Context, ref Ref) error {
+	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
 		if order.State != Delivering {
 			return effects{}, errAsItIs // it was refunded meanwhile, or another delivery was faster
 		}
@@ -421,6 +443,8 @@ func (s *Service) endSending(ctx context.Context, ref Ref) (Order, error) {
 
 		return follow, nil
 	})
+
+	return err
 }
 
 // releaseSending gives the lease of a delivery that failed back.
@@ -439,8 +463,8 @@ func (s *Service) releaseSending(ctx context.Context, ref Ref) error {
 }
 
 // hold has goods wait for a person who has blocked the bot.
-func (s *Service) hold(ctx context.Context, ref Ref) (Order, error) {
-	return s.move(ctx, ref, func(order *Order, _ time.Time) (effects, error) {
+func (s *Service) hold(ctx context.Context, ref Ref) error {
+	_, err := s.move(ctx, ref, func(order *Order, _ time.Time) (effects, error) {
 		if order.Held || order.State != Delivering {
 			return effects{}, errAsItIs
 		}
@@ -449,4 +473,6 @@ func (s *Service) hold(ctx context.Context, ref Ref) (Order, error) {
 
 		return effects{}, nil
 	})
+
+	return err
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // stuckTold is after how many rescues the owner is told that goods do not get
-// through: some 10 hours after the payment.
-const stuckTold = 6
+// through: half an hour after the payment.
+const stuckTold = 2
 
 // Reconciler looks after orders by the clock: those that await a payment whose
 // notification never came, those past their deadline, those that were closed

@@ -229,6 +229,12 @@ func (s *Service) Replace(ctx context.Context, ref Ref, unit string, by catalog.
 
 		line := order.Lines[at]
 
+		if try > 1 { // it may be the last unit that somebody else has taken
+			if err := s.replacement(ctx, *order, line); err != nil {
+				return effects{}, err
+			}
+		}
+
 		stock, err := s.catalog.Reserve(order.Store, line.Product, line.Policy, 1)
 		if err != nil {
 			return effects{}, err
@@ -239,8 +245,7 @@ func (s *Service) Replace(ctx context.Context, ref Ref, unit string, by catalog.
 			Policy: line.Policy, Buyer: order.User, Count: 1,
 		})
 		if errs.Is(err, errs.Conflict) {
-			return effects{}, errs.Wrap(err, errs.Conflict, "replace a unit of order %s: there is no other", order.ID).
-				Tell("ordering.no_replacement", nil)
+			return effects{}, noReplacement(err, *order)
 		}
 
 		if err != nil {
@@ -267,6 +272,21 @@ func (s *Service) Replace(ctx context.Context, ref Ref, unit string, by catalog.
 			}}},
 		}, nil
 	})
+}
+
+// replacement checks that there is a unit left to replace another.
+func (s *Service) replacement(ctx context.Context, order Order, line Line) error {
+	offer, err := s.catalog.Offer(ctx, order.Store, line.Product)
+	if err == nil && offer.Available < 1 {
+		return noReplacement(nil, order)
+	}
+
+	return err
+}
+
+func noReplacement(cause error, order Order) error {
+	return errs.Wrap(cause, errs.Conflict, "replace a unit of order %s: there is no other", order.ID).
+		Tell("ordering.no_replacement", nil)
 }
 
 // day is what a warranty is counted in.

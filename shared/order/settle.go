@@ -225,10 +225,12 @@ func (s *Service) bind(ctx context.Context, made *settlement, salt string) error
 		})
 
 		switch {
-		case errs.Is(err, errs.Conflict) && (made.before.State.closed() || made.now.After(order.Deadline.Add(Grace))):
+		case errs.Is(err, errs.Conflict) && made.before.State.closed():
 			return errors.Join(errNoStock, err)
 		case errs.Is(err, errs.Conflict):
 			// They are reserved, so they are there: the index that names them lags.
+			// Should it not catch up, the clock closes the order, and the payment
+			// is credited as a late one.
 			return errs.Wrap(err, errs.Unavailable, "settle order %s: its units are not found yet", order.ID)
 		case err != nil:
 			return errs.Context(err, "settle order %s", order.ID)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/message"
@@ -161,10 +162,30 @@ func (d *Deliverer) showOutcome(ctx context.Context, job job) error {
 	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Unauthorized) {
 		slog.InfoContext(ctx, "outcome not shown: its message is gone, or the person has blocked the bot", "error", err)
 
-		return nil
+		err = nil
 	}
 
-	return err
+	if err != nil || (!order.State.closed() && order.State != Refunded) {
+		return err
+	}
+
+	return d.tellRestocked(ctx, order)
+}
+
+// tellRestocked has those told who wait for what a closed order gave back.
+func (d *Deliverer) tellRestocked(ctx context.Context, order Order) error {
+	for _, line := range order.Lines {
+		if line.Policy != catalog.Units {
+			continue
+		}
+
+		err := d.Catalog.Restocked(ctx, order.Store, line.Product)
+		if err != nil && !errs.Is(err, errs.NotFound) { // not found: it is not sold any more
+			return err
+		}
+	}
+
+	return nil
 }
 
 func (d *Deliverer) placeOutcome(ctx context.Context, job job, text message.Text) error {

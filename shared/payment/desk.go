@@ -121,7 +121,7 @@ func (d *Desk) do(ctx context.Context, job job) error {
 
 // bill makes a bill for an order that has none, at the first gateway that makes
 // one; where every one fails, again in a while, and in the end the order is
-// given up. What is paid from the wallet, or costs nothing, is settled at once.
+// to be paid by hand, or given up where the store does not take that. What is paid from the wallet, or costs nothing, is settled at once.
 func (d *Desk) bill(ctx context.Context, job job) error {
 	_, billed := job.order.Bill()
 	if job.order.State != order.Awaiting || billed {
@@ -134,9 +134,9 @@ func (d *Desk) bill(ctx context.Context, job job) error {
 	case method == Wallet || total.IsZero():
 		return d.takeWallet(ctx, job)
 	case method == Stars:
-		return d.billed(ctx, job, order.Bill{Gateway: order.StarsGateway})
+		return d.billed(ctx, job, order.Bill{Gateway: order.StarsGateway, Method: string(Stars)})
 	case method == Manual:
-		return d.billed(ctx, job, order.Bill{Gateway: order.ManualGateway})
+		return d.billed(ctx, job, order.Bill{Gateway: order.ManualGateway, Method: string(Manual)})
 	default:
 		return d.billOutside(ctx, job, method)
 	}
@@ -162,7 +162,7 @@ func (d *Desk) takeWallet(ctx context.Context, job job) error {
 
 // billed notes a bill that needs no gateway outside.
 func (d *Desk) billed(ctx context.Context, job job, bill order.Bill) error {
-	bill.Method, bill.Amount, bill.Until = job.order.Method, job.order.Total, job.order.Deadline
+	bill.Amount, bill.Until = job.order.Total, job.order.Deadline
 
 	_, err := d.Orders.Billed(ctx, job.order.Ref(), bill)
 
@@ -187,6 +187,12 @@ func (d *Desk) billOutside(ctx context.Context, job job, method Method) error {
 
 	if again, err := d.again(ctx, job, maxBills, 0); again {
 		return err
+	}
+
+	if len(job.of.Shop.Manual) > 0 {
+		slog.ErrorContext(ctx, "no gateway makes a bill: the order is to be paid by hand", "method", method)
+
+		return d.billed(ctx, job, order.Bill{Gateway: order.ManualGateway, Method: string(Manual)})
 	}
 
 	slog.ErrorContext(ctx, "order cancelled: no gateway makes a bill", "method", method)
