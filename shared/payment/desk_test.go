@@ -730,7 +730,7 @@ func TestPaidAfterExpiry(t *testing.T) {
 			}
 
 			w.pakasir.pay(transactionOf(billed))
-			w.pass(75) // no notification ever comes
+			w.pass(12) // no notification ever comes
 
 			late := w.get(billed.Ref())
 			require.Equal(t, test.state, late.State)
