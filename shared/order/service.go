@@ -38,12 +38,18 @@ func NewService(state table.Table, goods *catalog.Service, ledger *wallet.Ledger
 
 // Get reads an order. NotFound where there is none.
 func (s *Service) Get(ctx context.Context, ref Ref) (Order, error) {
+	return Read(ctx, s.state, ref)
+}
+
+// Read reads an order of a table, for who has no use for the service. NotFound
+// where there is none.
+func Read(ctx context.Context, state table.Table, ref Ref) (Order, error) {
 	tenant, err := table.TenantOf(ref.Store)
 	if err != nil {
 		return Order{}, err
 	}
 
-	row, err := s.state.Get(ctx, ordersOf(tenant, ref.User).Key(orderKind, ref.ID))
+	row, err := state.Get(ctx, ordersOf(tenant, ref.User).Key(orderKind, ref.ID))
 	if err != nil {
 		return Order{}, errs.Context(err, "get order %s of user %d", ref.ID, ref.User)
 	}

@@ -47,7 +47,7 @@ type Response struct {
 
 // Urgent answers updates that may not wait in a queue. It gives the call that
 // Telegram is to make, or false where the update is not of this kind.
-type Urgent func(kind string, content []byte) (reply any, urgent bool)
+type Urgent func(ctx context.Context, store, kind string, content []byte) (reply any, urgent bool)
 
 // Options say what a handler works with.
 type Options struct {
@@ -156,7 +156,7 @@ func (h *Handler) accept(ctx context.Context, request Request) Response {
 
 	ctx = logging.With(ctx, logging.Update, update.id)
 
-	if reply, urgent := h.Urgent(update.kind, update.content); urgent {
+	if reply, urgent := h.Urgent(ctx, request.Store, update.kind, update.content); urgent {
 		return h.reply(ctx, update, reply)
 	}
 

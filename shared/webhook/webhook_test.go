@@ -79,7 +79,7 @@ func newDoor(t *testing.T, change func(*webhook.Options)) door {
 	return door{webhook.New(options), updates}
 }
 
-func nothingUrgent(string, []byte) (any, bool) { return nil, false }
+func nothingUrgent(context.Context, string, string, []byte) (any, bool) { return nil, false }
 
 func call(body string) webhook.Request {
 	return webhook.Request{Store: "kopi", Secret: current, Source: "149.154.167.220", Body: []byte(body)}
@@ -419,7 +419,7 @@ func TestUrgentAnswers(t *testing.T) {
 	t.Parallel()
 
 	d := newDoor(t, func(options *webhook.Options) {
-		options.Urgent = func(kind string, content []byte) (any, bool) {
+		options.Urgent = func(_ context.Context, _, kind string, content []byte) (any, bool) {
 			switch {
 			case kind != "pre_checkout_query":
 				return nil, false
@@ -441,49 +441,6 @@ func TestUrgentAnswers(t *testing.T) {
 
 	assert.Equal(t, 200, d.Serve(t.Context(), call(hello)).Status)
 	assert.Len(t, d.updates.All(), 1)
-}
-
-func TestNoCheckout(t *testing.T) {
-	t.Parallel()
-
-	urgent, err := webhook.NoCheckout()
-	require.NoError(t, err)
-
-	said := map[string]string{}
-
-	for _, language := range []string{"id", "en", "en-GB", "fr", ""} {
-		d := newDoor(t, func(options *webhook.Options) { options.Urgent = urgent })
-		response := d.Serve(t.Context(),
-			call(`{"update_id":8,"pre_checkout_query":{"id":"q1","from":{"id":43,"language_code":"`+language+`"}}}`))
-		assert.Equal(t, 200, response.Status)
-
-		var reply map[string]any
-
-		require.NoError(t, json.Unmarshal(response.Body, &reply))
-		assert.Equal(t, "answerPreCheckoutQuery", reply["method"])
-		assert.Equal(t, "q1", reply["pre_checkout_query_id"])
-		assert.Equal(t, false, reply["ok"], "it must be said, not left out")
-		assert.Empty(t, d.updates.All())
-
-		text, isText := reply["error_message"].(string)
-		require.True(t, isText)
-		require.NotEmpty(t, text)
-
-		said[language] = text
-	}
-
-	assert.Equal(t, said["en"], said["en-GB"])
-	assert.Equal(t, said["id"], said["fr"], "the stores' own language")
-	assert.Equal(t, said["id"], said[""])
-	assert.NotEqual(t, said["id"], said["en"])
-
-	for _, content := range []string{`{}`, `{"id":5}`, `{"id":""}`, `{"id":"q1","from":3}`} {
-		_, answered := urgent("pre_checkout_query", []byte(content))
-		assert.False(t, answered, content)
-	}
-
-	_, answered := urgent("message", []byte(`{"id":"q1"}`))
-	assert.False(t, answered)
 }
 
 // An update that comes again is the same message to the queue.

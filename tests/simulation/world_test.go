@@ -134,7 +134,7 @@ func (w *world) build(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	urgent, err := webhook.NoCheckout()
+	checkout, err := webhook.NewCheckout(w.state, w.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func (w *world) build(t *testing.T) {
 	})
 
 	w.webhook = webhook.New(webhook.Options{
-		Vault: w.vault, Updates: w.queues[queue.Updates], Urgent: urgent, Sources: webhook.AnySource,
+		Vault: w.vault, Updates: w.queues[queue.Updates], Urgent: checkout.Answer, Sources: webhook.AnySource,
 	})
 	downloader := transcript.NewDownloader(jobs, w.people, w.bucket, cache, w.people, texts, nil,
 		transcript.InTurn(), transcript.PartBytes(partBytes))
