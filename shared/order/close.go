@@ -98,9 +98,7 @@ func (o Order) toClose() bool {
 
 // Open reports whether the bill may still be cancelled at a gateway outside.
 func (b Bill) Open(of Order) bool {
-	paid := of.Receipt != nil && of.Receipt.Gateway == b.Gateway && of.Receipt.Transaction == b.Transaction
-
-	return b.Outside() && !b.Closed && !paid
+	return b.Outside() && !b.Closed && !of.Counted(b.Gateway, b.Transaction)
 }
 
 // Outside reports whether the bill lies with a gateway that can be asked about it.

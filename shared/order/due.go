@@ -18,7 +18,8 @@ const (
 )
 
 // lateLooks gives the waits between the looks for late payments, from when an
-// order is closed. Pakasir's transactions, the longest, end after 24 hours.
+// order is closed, or its goods are sent. Pakasir's transactions, the longest,
+// end after 24 hours.
 func lateLooks() []time.Duration { return []time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour} }
 
 // firstLook gives when the clock looks after a new order.
@@ -53,6 +54,17 @@ func lateLook(order Order, now time.Time) time.Time {
 	}
 
 	return time.Time{}
+}
+
+// secondLook gives when the clock looks next after the other bills of an order
+// that was paid; zero where none of them can be paid any more. They are
+// cancelled when the order is paid, but their gateway may be away then.
+func secondLook(order Order, now time.Time) time.Time {
+	if !order.toClose() {
+		return time.Time{}
+	}
+
+	return lateLook(order, now)
 }
 
 // stuckLook gives when the clock looks next after goods that are on their way.

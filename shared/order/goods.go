@@ -379,7 +379,9 @@ func (s *Service) beginSending(ctx context.Context, ref Ref) (Order, bool, error
 		}
 
 		if order.State == Delivering && now.Before(order.Lease) {
-			return effects{}, errs.New(errs.Unavailable, "send the goods of order %s: another delivery is at it", order.ID)
+			// Until then a try would be in vain, and a few of those make a dead letter.
+			return effects{}, errs.New(errs.Unavailable, "send the goods of order %s: another delivery is at it", order.ID).
+				After(order.Lease.Sub(now))
 		}
 
 		ours = true
@@ -422,7 +424,8 @@ func (s *Service) endSending(ctx context.Context, ref Ref) error {
 		}
 
 		order.State, order.SentAt = Delivered, now
-		order.Due, order.Lease, order.Parts, order.Checks = time.Time{}, time.Time{}, 0, 0
+		order.Lease, order.Parts, order.Checks = time.Time{}, 0, 0
+		order.Due = secondLook(*order, now)
 
 		var follow effects
 

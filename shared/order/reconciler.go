@@ -119,6 +119,12 @@ func (s *Service) visit(ctx context.Context, ref Ref) error {
 
 			return check(), nil
 		case Delivered, Refunded:
+			if order.toClose() {
+				order.Checks++
+				order.Due = secondLook(*order, now)
+
+				return effects{tasks: []task{{message: Message{Task: CloseBill}}}}, nil
+			}
 		}
 
 		order.Due = time.Time{}

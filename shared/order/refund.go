@@ -92,7 +92,8 @@ func (s *Service) refund(ctx context.Context, order *Order, refunding Refunding,
 		Task: Notify, Text: notice, Args: map[string]any{"Order": order.Label(), "Amount": refunded(*order).Value},
 	}})
 
-	order.State, order.Reason, order.Cause, order.Due = Refunded, refunding.Reason, refunding.Cause, time.Time{}
+	order.State, order.Reason, order.Cause, order.Checks = Refunded, refunding.Reason, refunding.Cause, 0
+	order.Due = secondLook(*order, now)
 
 	return follow, nil
 }
