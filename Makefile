@@ -10,8 +10,9 @@ PYTHON ?= python3
 ARCH ?= arm64
 # What is deployed: a section of samconfig.toml.
 ENV ?= dev
-# Runs of the simulation. SEED=n replays one, FROM=n starts there.
+# Runs of the simulations, of recordings and of the shop. SEED=n replays one, FROM=n starts there.
 SEEDS ?= 2000
+SHOP_SEEDS ?= 10000
 
 # Seconds for each fuzz target, minutes for the soak.
 FUZZ_SECONDS ?= 20
@@ -75,8 +76,9 @@ conformance: tools race-notice ## Each port's promises, held by its memory adapt
 	$(GO) test $(RACE) -count=1 ./tests/conformance/...
 
 .PHONY: sim
-sim: ## Simulation of the whole system with faults (SEEDS=2000 runs, or SEED=n to replay one)
-	@SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/... | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
+sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=10000 runs, or SEED=n to replay one)
+	@SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
+	@SHOP_SEEDS=$(SHOP_SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/shop | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 
 .PHONY: stack
 stack: ## Tests on the deployed local cloud, functions killed on the way
@@ -114,7 +116,9 @@ bench: ## Cold start and warm time of webhook; memory and throughput of download
 	$(GO) run ./tests/bench $(BENCH)
 
 .PHONY: soak
-soak: ## Voice messages without end, for leaks and drift (SOAK_MINUTES=30)
+soak: ## A million steps of the shop with faults, then voice messages without end, for leaks and drift (SOAK_MINUTES=30)
+	SHOP_SEEDS=500 SHOP_STEPS=2000 FROM=1000000 $(GO) test -count=1 -timeout 60m -run '^TestShop$$' -v ./tests/simulation/shop \
+		| sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
 	@exec .build/programs/stack smoke -for $(SOAK_MINUTES)m
 

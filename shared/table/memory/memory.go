@@ -4,6 +4,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"math/big"
@@ -451,12 +452,11 @@ func (t *Table) Changes(after string) ([]table.Change, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 
-	var behind []table.Change
+	first, _ := slices.BinarySearchFunc(t.changes, serial+1, func(c recorded, s int64) int { return cmp.Compare(c.serial, s) })
+	behind := make([]table.Change, 0, len(t.changes)-first)
 
-	for _, change := range t.changes {
-		if change.serial > serial {
-			behind = append(behind, copied(change.change))
-		}
+	for _, change := range t.changes[first:] {
+		behind = append(behind, copied(change.change))
 	}
 
 	return behind, nil
