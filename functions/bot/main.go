@@ -53,13 +53,13 @@ func main() {
 				Goods: shop.Catalog, Cases: shop.Orders, Ledger: shop.Ledger, Audit: audit.NewLog(state, base.Clock),
 				Files: bots, Papers: bots,
 			},
-			Catalog:     texts,
-			Clock:       base.Clock,
-			Metrics:     base.Metrics,
-			Models:      settings.Models,
-			Tiers:       settings.Limits.Tiers(),
-			UserRate:    settings.Limits.UserRate(),
-			StoreRate:   settings.Limits.StoreRate(),
+			Catalog:   texts,
+			Clock:     base.Clock,
+			Metrics:   base.Metrics,
+			Models:    settings.Models,
+			Tiers:     settings.Limits.Tiers(),
+			UserRate:  settings.Limits.UserRate(),
+			StoreRate: settings.Limits.StoreRate(),
 		})
 
 		return lambda.Handler(worker.Queue(base, settings.Queue, true), true, bot.Deliver), nil
