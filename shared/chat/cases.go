@@ -58,7 +58,7 @@ func findForm() form {
 func readWanted(r *request, given input) (string, string) {
 	value, wrong := readPerson(r, given)
 	if wrong != "" {
-		return "", r.words.html("case.ask", nil)
+		return "", r.words.html("case.nothing", nil)
 	}
 
 	if strings.HasPrefix(given.text, "@") {
@@ -398,13 +398,14 @@ func (c *Chat) confirmPayment(ctx context.Context, r *request, value string) err
 }
 
 // reasonForm asks for one text about an order, and does something with it.
-func reasonForm(name string, may user.Permission, title, ask string, done string,
+func reasonForm(
+	name string, may user.Permission, title, label, ask, done string,
 	save func(c *Chat, ctx context.Context, r *request, of order.Ref, text, cause string) error,
 ) form {
 	return form{
 		name: name, may: may, title: title,
 		fields: func(filling) []field {
-			return []field{{name: "text", label: title, ask: ask, read: readText(maxReason)}}
+			return []field{{name: "text", label: label, ask: ask, read: readText(maxReason)}}
 		},
 		save: func(c *Chat, ctx context.Context, r *request, f filling) (message.Text, error) {
 			ref, _ := refIn(r.storeID, f.About["order"])
@@ -422,13 +423,13 @@ func reasonForm(name string, may user.Permission, title, ask string, done string
 // caseForms are those about an order.
 func caseForms() []form {
 	return []form{
-		reasonForm("refuse", user.ConfirmPayment, "case.refuse", "case.ask_refuse", "case.refused_done",
+		reasonForm("refuse", user.ConfirmPayment, "case.refuse", "people.reason", "case.ask_refuse", "case.refused_done",
 			func(c *Chat, ctx context.Context, r *request, of order.Ref, text, cause string) error {
 				_, err := c.Backroom.Cases.Refuse(ctx, of, text, r.editor(cause))
 
 				return err
 			}),
-		reasonForm("refund", user.Refund, "case.refund", "case.ask_refund", "case.refund_done",
+		reasonForm("refund", user.Refund, "case.refund", "people.reason", "case.ask_refund", "case.refund_done",
 			func(c *Chat, ctx context.Context, r *request, of order.Ref, text, cause string) error {
 				found, err := c.Backroom.Cases.Get(ctx, of)
 				if err != nil {
@@ -442,7 +443,7 @@ func caseForms() []form {
 
 				return err
 			}),
-		reasonForm("fulfil", user.SeeOrders, "case.fulfil", "case.ask_fulfil", "case.fulfil_done",
+		reasonForm("fulfil", user.SeeOrders, "case.fulfil", "case.note", "case.ask_fulfil", "case.fulfil_done",
 			func(c *Chat, ctx context.Context, r *request, of order.Ref, text, cause string) error {
 				_, err := c.Backroom.Cases.Fulfil(ctx, of, text, r.editor(cause))
 
@@ -471,7 +472,9 @@ func (c *Chat) askReason(ctx context.Context, r *request, form, value string) er
 		return err
 	}
 
-	return c.begin(ctx, r, filling{Form: form, About: map[string]string{"order": refText(found.Ref()), "cause": r.cause}})
+	ref := refText(found.Ref())
+
+	return c.begin(ctx, r, filling{Form: form, From: "order:" + ref, About: map[string]string{"order": ref, "cause": r.cause}})
 }
 
 // askReplace offers the units of an order that can be replaced, by their

@@ -93,6 +93,7 @@ type phone struct {
 	last     int
 	shown    map[int]message.Text // messages of the chat by their number
 	carried  map[int]string       // what messages carry beside their text
+	content  []byte               // of the last picture that was made here
 	log      []string             // what happened, one line each
 	toasts   []string
 	failures []error // the next calls fail so
@@ -171,6 +172,10 @@ func (p *phone) edit(to message.Address, text message.Text) error {
 }
 
 func (p *phone) SendPhoto(ctx context.Context, to message.Address, photo message.Photo) (int, error) {
+	p.mu.Lock()
+	p.content = photo.Content
+	p.mu.Unlock()
+
 	return p.carrying(ctx, to, "[picture "+cmp.Or(photo.FileID, "made here")+"]", photo.Caption)
 }
 

@@ -67,6 +67,7 @@ type reader func(r *request, given input) (value, wrong string)
 // filling is a form that is being filled in.
 type filling struct {
 	Form    string            `json:"form"`
+	From    string            `json:"from,omitempty"` // the duty that it is left to; empty: the home of staff
 	At      int               `json:"at"`             // the question; behind the last one: the summary
 	Back    bool              `json:"back,omitempty"` // to the summary with the next answer
 	Message int               `json:"message,omitempty"`
@@ -431,10 +432,9 @@ func (c *Chat) tappedForm(ctx context.Context, r *request) error {
 	asked := of.questions(r, f)
 
 	if action == formCancel {
-		r.settled()
 		r.toast = r.words.plain("form.cancelled", nil)
 
-		return c.staffHome(ctx, r, "")
+		return c.leaveForm(ctx, r, f)
 	}
 
 	if at != strconv.Itoa(f.At) { // a button of another question
@@ -451,9 +451,7 @@ func (c *Chat) tappedForm(ctx context.Context, r *request) error {
 
 		return c.question(ctx, r, of, f, "")
 	case action == formBack:
-		r.settled()
-
-		return c.staffHome(ctx, r, "")
+		return c.leaveForm(ctx, r, f)
 	case action == formLast && f.summarised(asked):
 		f.At, f.Back = len(asked), false
 
@@ -472,6 +470,18 @@ func (c *Chat) tappedForm(ctx context.Context, r *request) error {
 	}
 
 	return c.question(ctx, r, of, f, "")
+}
+
+// leaveForm goes back to where a form was begun; nothing is saved.
+func (c *Chat) leaveForm(ctx context.Context, r *request, f filling) error {
+	r.settled()
+
+	name, value, _ := strings.Cut(f.From, ":")
+	if of, ok := dutyOf(r, name); ok {
+		return of.do(c, ctx, r, value)
+	}
+
+	return c.staffHome(ctx, r, "")
 }
 
 // picked takes a button as the answer to the present question.

@@ -445,9 +445,12 @@ func (c *Chat) newProduct(ctx context.Context, r *request, _ string) error {
 		return c.editCategory(ctx, r, "")
 	}
 
-	f := filling{Form: "product", About: map[string]string{"id": catalog.NewID(r.storeID, r.cause, c.Clock.Now()), "cause": r.cause}}
+	f := filling{
+		Form: "product", From: "products", About: map[string]string{"id": catalog.NewID(r.storeID, r.cause, c.Clock.Now()), "cause": r.cause},
+		Values: map[string]string{"hidden": yesOrNo(false)}, // so that the summary is near
+	}
 	if len(categories) == 1 {
-		f.At, f.Values = 1, map[string]string{"category": categories[0].ID}
+		f.At, f.Values["category"] = 1, categories[0].ID
 		f.Labels = map[string]string{"category": r.words.named(categories[0].Name)}
 	}
 
@@ -553,7 +556,7 @@ func (c *Chat) editField(ctx context.Context, r *request, value string) error {
 	}
 
 	f := filling{
-		Form: "edit", Values: map[string]string{name: one.get(offer.Product)},
+		Form: "edit", From: "product:" + product, Values: map[string]string{name: one.get(offer.Product)},
 		About: map[string]string{
 			"id": product, "field": name, "was": string(body), "version": strconv.FormatInt(offer.Version, 10), "cause": r.cause,
 		},
@@ -710,7 +713,7 @@ func (c *Chat) editCategory(ctx context.Context, r *request, category string) er
 		values["name_id"], values["name_en"] = present.Name[indonesian], present.Name[english]
 	}
 
-	return c.begin(ctx, r, filling{Form: "category", About: about, Values: values})
+	return c.begin(ctx, r, filling{Form: "category", From: "categories", About: about, Values: values})
 }
 
 // couponForm makes or changes a coupon.
@@ -831,7 +834,7 @@ func (c *Chat) editCoupon(ctx context.Context, r *request, code string) error {
 		return c.staffHome(ctx, r, "")
 	}
 
-	f := filling{Form: "coupon", About: map[string]string{"cause": r.cause}, Values: map[string]string{}}
+	f := filling{Form: "coupon", From: "coupons", About: map[string]string{"cause": r.cause}, Values: map[string]string{}}
 
 	if code != "" {
 		coupon, _, err := c.Backroom.Goods.Coupon(ctx, r.storeID, code)

@@ -74,6 +74,7 @@ func newMarket(t *testing.T, change ...func(*store.Shop)) *market {
 
 	options := w.options
 	options.Shop, options.Orders, options.Wallets, options.Till, options.Terms = m.goods, m.orders, m.ledger, till, m.terms
+	options.Backroom = m.backroom()
 	w.chat = chat.New(options)
 
 	m.open(change)

@@ -52,7 +52,7 @@ func readPerson(r *request, given input) (string, string) {
 
 	name := strings.TrimPrefix(given.text, "@")
 	if name == "" || strings.ContainsAny(name, " \n\t") || len(name) > maxTapBytes {
-		return "", r.words.html("people.ask", nil)
+		return "", r.words.html("people.nobody", nil)
 	}
 
 	return name, ""
@@ -101,6 +101,10 @@ func (c *Chat) person(ctx context.Context, r *request, value string) error {
 
 	if err != nil {
 		return err
+	}
+
+	if r.tap == nil && r.toast != "" { // a command is answered by no toast
+		text.HTML = escape(r.toast) + "\n\n" + text.HTML
 	}
 
 	return c.show(ctx, r, text)
@@ -159,7 +163,7 @@ func (c *Chat) cardButtons(r *request, of user.User, role user.Role, muted bool)
 	}
 
 	for _, to := range append(user.Roles(), user.Buyer) {
-		if to == role || !r.role.MayAppoint(role, to) {
+		if to == role || !r.appointable(of, to) {
 			continue
 		}
 
@@ -338,7 +342,9 @@ func (c *Chat) askAdjust(ctx context.Context, r *request, value string) error {
 		return err
 	}
 
-	return c.begin(ctx, r, filling{Form: "adjust", About: map[string]string{"user": strconv.FormatInt(of.ID, 10), "cause": r.cause}})
+	number := strconv.FormatInt(of.ID, 10)
+
+	return c.begin(ctx, r, filling{Form: "adjust", From: "person:" + number, About: map[string]string{"user": number, "cause": r.cause}})
 }
 
 func (c *Chat) adjust(ctx context.Context, r *request, f filling) (message.Text, error) {

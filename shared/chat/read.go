@@ -72,7 +72,7 @@ func readCorrection(r *request, given input) (string, string) {
 
 	value, ok := readRupiah(strings.TrimPrefix(digits, "+"))
 	if !ok || value == 0 {
-		return "", r.words.html("people.ask_amount", nil)
+		return "", r.words.html("people.no_amount", nil)
 	}
 
 	if minus {
@@ -148,8 +148,8 @@ func shownNumber(r *request, value string) string { return r.words.number(whole(
 // shownThere tells of something that cannot be shown in a line that it is there.
 func shownThere(r *request, _ string) string { return r.words.plain("form.there", nil) }
 
-// yesNo are the two answers to a question of yes or no; no is the empty value
-// of no field, so that it counts as answered.
+// yesNo are the two answers to a question of yes or no; no is no empty
+// value, so that it counts as answered.
 func yesNo(yes, no string) func(c *Chat, ctx context.Context, r *request) ([]option, error) {
 	return func(_ *Chat, _ context.Context, r *request) ([]option, error) {
 		return []option{{"yes", r.words.plain(yes, nil)}, {"no", r.words.plain(no, nil)}}, nil

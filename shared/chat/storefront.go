@@ -170,7 +170,7 @@ func (c *Chat) askSetting(ctx context.Context, r *request, name string) error {
 	present := one.get(r.store.Shop)
 
 	return c.begin(ctx, r, filling{
-		Form: "setting", About: map[string]string{"field": name, "was": present}, Values: map[string]string{name: present},
+		Form: "setting", From: "shop", About: map[string]string{"field": name, "was": present}, Values: map[string]string{name: present},
 	})
 }
 
