@@ -29,11 +29,9 @@ const (
 	tapPayNow  = "o:pay:" // its bill once more
 )
 
-const (
-	maxCaptionUnits = 1024 // UTF-16 units that Telegram takes below a picture
-	// maxInstructions leaves room for the rest of a bill.
-	maxInstructions = 600
-)
+// maxInstructions leaves room for the rest of a bill: how to pay by hand is no
+// caption, but may be shown below one.
+const maxInstructions = 600
 
 var _ order.Texts = (*Catalog)(nil)
 

@@ -20,11 +20,10 @@ const (
 	tapPay      = "pay:" // METHOD:STAMP:SOURCE
 )
 
-// Where what is bought stands.
+// Where what is bought stands: there, or in the button itself, PRODUCT:COUNT.
 const (
 	sourceCart    = "cart"
 	sourceDeposit = "deposit:" // so many rupiah into the wallet
-	// else PRODUCT:COUNT
 )
 
 // purchase is what somebody is about to order.

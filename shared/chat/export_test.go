@@ -2,6 +2,8 @@ package chat
 
 import (
 	"time"
+
+	"github.com/lapak-id/lapak/shared/money"
 )
 
 // Fit is fit, for its properties.
@@ -24,3 +26,9 @@ func (w Words) Moment(at time.Time, zone string) string { return w.moment(at, zo
 
 // DoneKept is how many updates of a person are recognised when they come again.
 const DoneKept = doneKept
+
+// ReadRupiah is readRupiah.
+func ReadRupiah(text string) (int64, bool) { return readRupiah(text) }
+
+// Money is Words.money.
+func (w Words) Money(amount money.Amount) string { return w.money(amount) }

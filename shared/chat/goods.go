@@ -26,11 +26,12 @@ func (c *Catalog) Goods(of store.Store, sold order.Order, line order.Line, conte
 		html += " · " + words.html("goods.part", errs.Args{"Part": part, "Parts": parts})
 	}
 
+	lines := []string{html}
 	for _, content := range contents {
-		html += "\n" + copyable(content)
+		lines = append(lines, copyable(content))
 	}
 
-	return message.Text{HTML: html}
+	return message.Text{HTML: strings.Join(lines, "\n")}
 }
 
 // copyable sets off what a tap copies.

@@ -468,7 +468,7 @@ func (c *Chat) pass(
 	if reached == 0 {
 		// Not wrapped: that somebody of the staff has blocked the bot must not count for the person.
 		return errs.New(errs.Unavailable, "pass a letter of user %d on: nobody of the store was reached", r.from.ID).
-			Tell("error.shop.unreached", nil)
+			Tell("support.unreached", nil)
 	}
 
 	r.settled()

@@ -47,16 +47,17 @@ func (w Words) backTo(screen string) []message.Button {
 
 // start greets, or opens the screen that a deep link names.
 func (c *Chat) start(ctx context.Context, r *request) error {
+	link := ""
 	if r.message != nil {
-		if name := argumentIn(r.message.Text); name != "start" {
-			if found, ok := c.findScreen(name); ok {
-				return found.handle(c, ctx, r)
-			}
+		link = argumentIn(r.message.Text)
+	}
 
-			if product, ok := strings.CutPrefix(name, linkProduct); ok && c.selling(r) {
-				return c.product(ctx, r, product, 1)
-			}
-		}
+	if found, ok := c.findScreen(link); ok && link != "start" {
+		return found.handle(c, ctx, r)
+	}
+
+	if product, ok := strings.CutPrefix(link, linkProduct); ok && c.selling(r) {
+		return c.product(ctx, r, product, 1)
 	}
 
 	return c.show(ctx, r, message.Text{

@@ -53,7 +53,7 @@ type buyer struct {
 	language string
 }
 
-// does hands an update of Ani's to the bot and lets the workers work, 5 seconds
+// does hands an update of Ani's to the bot and lets the workers work, 10 seconds
 // before the next one.
 func (b *buyer) does(update telego.Update) {
 	b.t.Helper()
@@ -82,7 +82,7 @@ func pictureSent(sent *telego.Message) string {
 
 func (b *buyer) says(text string) { b.t.Helper(); b.does(b.text(text)) }
 
-// taps taps a button of the newest message.
+// taps presses a button of the newest message.
 func (b *buyer) taps(start string) { b.t.Helper(); b.does(b.press(start)) }
 
 func (b *buyer) sendsPicture() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
@@ -159,82 +158,4 @@ func (c *Chat) takeDeposit(ctx context.Context, r *request) error {
 	}
 
 	return c.checkout(ctx, r, sourceDeposit+strconv.FormatInt(amount, 10))
-}
-
-// readRupiah reads an amount as people write it: "50rb", "Rp50.000", "50 ribu",
-// "1,5 jt", "50k", "Rp 50.000,00", "50000". False where it is none, or not a whole number of
-// rupiah above zero.
-func readRupiah(text string) (int64, bool) {
-	const most = 1_000_000_000 // above any amount that is taken
-
-	text = strings.ToLower(strings.Join(strings.Fields(text), ""))
-	text = strings.TrimPrefix(strings.TrimPrefix(text, "idr"), "rp")
-	text = strings.TrimSuffix(strings.TrimPrefix(text, "."), ",-")
-	digits := strings.TrimRightFunc(text, unicode.IsLetter)
-	unit := int64(1)
-
-	switch text[len(digits):] {
-	case "":
-	case "k", "rb", "ribu":
-		unit = 1_000
-	case "jt", "juta":
-		unit = 1_000_000
-	default:
-		return 0, false
-	}
-
-	whole, fraction, ok := splitNumber(digits, unit > 1)
-	if !ok || len(whole) > len(strconv.Itoa(most)) {
-		return 0, false
-	}
-
-	value, err := strconv.ParseInt(whole, 10, 64)
-	if err != nil || value > most {
-		return 0, false
-	}
-
-	value *= unit
-
-	for _, digit := range fraction {
-		unit /= 10
-		if unit == 0 && digit != '0' {
-			return 0, false // less than a rupiah
-		}
-
-		value += int64(digit-'0') * unit
-	}
-
-	return value, value > 0 && value <= most
-}
-
-// splitNumber reads digits with separators into the whole and the fraction. A
-// separator before exactly three digits groups thousands, unless a unit follows
-// the number ("1.500 rb" is as rare as "1.5 jt" is usual) and it is the only one.
-func splitNumber(text string, unit bool) (whole, fraction string, ok bool) {
-	parts := strings.FieldsFunc(text, func(r rune) bool { return r == '.' || r == ',' })
-	if len(parts) == 0 || len(strings.Join(parts, ""))+len(parts)-1 != len(text) { // a separator in a wrong place
-		return "", "", false
-	}
-
-	for _, part := range parts {
-		if strings.Trim(part, "0123456789") != "" {
-			return "", "", false
-		}
-	}
-
-	const group = 3
-
-	last := parts[len(parts)-1]
-
-	if len(parts) > 1 && (len(last) < group || unit && len(parts) == 2 && len(parts[0]) < group) {
-		fraction, parts = last, parts[:len(parts)-1]
-	}
-
-	for at, part := range parts {
-		if at > 0 && len(part) != group || at == 0 && len(parts) > 1 && len(part) > group {
-			return "", "", false
-		}
-	}
-
-	return strings.Join(parts, ""), fraction, true
 }
