@@ -12,7 +12,6 @@ import (
 
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/clock"
-	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
 	"github.com/lapak-id/lapak/shared/money"
 	sealed "github.com/lapak-id/lapak/shared/seal/memory"
