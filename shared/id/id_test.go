@@ -3,6 +3,7 @@ package id_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,4 +45,19 @@ func TestDeriveStays(t *testing.T) {
 	t.Parallel()
 
 	assert.Equal(t, "J4D7YJN5MGZ6SPGMA9AVHASY", id.Derive("demo", "42"))
+}
+
+func TestDatedSortsByTimeAndIsTheSameForACause(t *testing.T) {
+	t.Parallel()
+
+	rapid.Check(t, func(t *rapid.T) {
+		seconds := rapid.Int64Range(0, 1<<32-1)
+		one, other := seconds.Draw(t, "one"), seconds.Draw(t, "other")
+		first, second := id.Dated(time.Unix(one, 999), "a"), id.Dated(time.Unix(other, 0), "b")
+
+		require.Regexp(t, `^[0-9A-HJKMNP-TV-Z]{17}$`, first)
+		require.Equal(t, first, id.Dated(time.Unix(one, 0), "a"))
+		require.Equal(t, one < other, first[:7] < second[:7])
+		require.NotEqual(t, first, id.Dated(time.Unix(one, 0), "b"))
+	})
 }

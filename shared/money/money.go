@@ -81,4 +81,3 @@ func abs(value int64) uint64 {
 
 	return uint64(value)
 }
-

@@ -21,6 +21,7 @@ import (
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/money"
 	"github.com/lapak-id/lapak/shared/order"
+	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/queue"
 	sealmemory "github.com/lapak-id/lapak/shared/seal/memory"
 	"github.com/lapak-id/lapak/shared/store"
@@ -206,6 +207,31 @@ func (w *world) handle(asked order.Message, cause string) error {
 	})
 }
 
+// tasks gives the newest message of each task that waits in the outbox.
+func (w *world) tasks() map[order.Task]order.Message {
+	w.Helper()
+
+	found := map[order.Task]order.Message{}
+	made := map[order.Task]time.Time{}
+
+	for _, row := range w.state.All() {
+		if !strings.HasPrefix(row.Key.SK(), outbox.SortPrefix) {
+			continue
+		}
+
+		entry := decode[outbox.Entry](w, row)
+
+		var asked order.Message
+		require.NoError(w, json.Unmarshal(entry.Body, &asked))
+
+		if !entry.CreatedAt.Before(made[asked.Task]) {
+			found[asked.Task], made[asked.Task] = asked, entry.CreatedAt
+		}
+	}
+
+	return found
+}
+
 // ledgerGift puts money into a wallet as an owner does.
 func (w *world) ledgerGift(user, amount int64) (int64, error) {
 	err := w.ledger.Adjust(ctx, wallet.Adjustment{
@@ -220,6 +246,8 @@ type messenger struct {
 	blocked bool
 	gone    bool // the living messages of all chats
 	fails   error
+	failAt  int    // the number of the one message that fails; 0: none
+	hang    func() // happens while the next message is on its way
 	number  int
 	said    []said
 }
@@ -240,7 +268,17 @@ func (m *messenger) say(what string, to message.Address, text string) (int, erro
 		return 0, errs.New(errs.NotFound, "the message is gone")
 	}
 
+	if hang := m.hang; hang != nil {
+		m.hang = nil
+
+		hang()
+	}
+
 	m.number++
+	if m.number == m.failAt {
+		return 0, errs.New(errs.Unavailable, "telegram is down")
+	}
+
 	m.said = append(m.said, said{what, to, text})
 
 	return m.number, nil
