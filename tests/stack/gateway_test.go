@@ -326,7 +326,9 @@ func containsAll(text string, wanted []string) bool {
 
 // functionNames are those of the template.
 func functionNames() []string {
-	return []string{"webhook", "bot", "relay", "download", "transcribe", "deliver", "sweep", "alert", "health"}
+	return []string{
+		"webhook", "callback", "bot", "payment", "relay", "deliver", "download", "transcribe", "sweep", "alert", "health",
+	}
 }
 
 // caller finds the function's process at the other end of a connection, by

@@ -96,10 +96,13 @@ func start(ctx context.Context, state string) error {
 	}
 
 	cloud, err = stack.Start(ctx, stack.Options{
-		State:      state,
-		Parameters: map[string]string{"AwsEndpointUrl": gateway.address},
-		Sayf:       func(format string, args ...any) { fmt.Fprintf(os.Stdout, "› "+format+"\n", args...) },
-		OnEvent:    journal.add,
+		State: state,
+		Parameters: map[string]string{
+			"AwsEndpointUrl":         gateway.address,
+			"StoreRequestsPerMinute": "6000", // hundreds of people come to one store at once
+		},
+		Sayf:    func(format string, args ...any) { fmt.Fprintf(os.Stdout, "› "+format+"\n", args...) },
+		OnEvent: journal.add,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the local cloud: %w", err), gateway.close())

@@ -156,7 +156,7 @@ func (c *customer) taps(message control.Message, button string) {
 
 	answer, err := c.PressText(c.t.Context(), message.ID, button, answerWithin)
 	if err != nil {
-		c.t.Fatal(err)
+		c.t.Fatalf("tap on %q below %q with %v: %v", button, message.Text, message.Buttons, err)
 	}
 
 	if !answer.Answered {
