@@ -356,7 +356,7 @@ func (c *Chat) takeCoupon(ctx context.Context, r *request) error {
 		return err
 	}
 
-	return c.checkout(ctx, r, source)
+	return c.checkout(ctx, r, source, false)
 }
 
 // dropCoupon does without the coupon.
@@ -365,5 +365,5 @@ func (c *Chat) dropCoupon(ctx context.Context, r *request) error {
 		return err
 	}
 
-	return c.checkout(ctx, r, r.value(tapNoCoupon))
+	return c.checkout(ctx, r, r.value(tapNoCoupon), false)
 }

@@ -1,8 +1,10 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +18,8 @@ import (
 )
 
 const (
-	tapCheckout = "buy:" // what is bought: see basket
+	tapCheckout = "buy:"  // what is bought: see basket
+	tapAccounts = "bank:" // the same, to choose the bank of a virtual account
 	tapPay      = "pay:" // METHOD:STAMP:SOURCE
 )
 
@@ -105,12 +108,17 @@ func (c *Chat) quote(ctx context.Context, r *request, bought purchase) (order.Qu
 func (c *Chat) openCheckout(ctx context.Context, r *request) error {
 	r.settled()
 
-	return c.checkout(ctx, r, r.value(tapCheckout))
+	return c.checkout(ctx, r, r.value(tapCheckout), false)
+}
+
+func (c *Chat) openAccounts(ctx context.Context, r *request) error {
+	return c.checkout(ctx, r, r.value(tapAccounts), true)
 }
 
 // checkout shows what an order costs by each way of paying, and until when it
-// has to be paid, before anybody commits to anything.
-func (c *Chat) checkout(ctx context.Context, r *request, source string) error {
+// has to be paid, before anybody commits to anything. Virtual accounts, where
+// there are many, have a screen of their own: atBank.
+func (c *Chat) checkout(ctx context.Context, r *request, source string, atBank bool) error {
 	if !c.selling(r) {
 		return c.closed(ctx, r)
 	}
@@ -142,19 +150,49 @@ func (c *Chat) checkout(ctx context.Context, r *request, source string) error {
 		lines = []string{r.words.html("checkout.deposit", errs.Args{"Amount": r.words.money(quote.Total)})}
 	}
 
-	rows := c.payButtons(r, bought, options)
-	if bought.amount == 0 && quote.Total.Currency == money.Rupiah {
-		rows = append(rows, []message.Button{r.words.couponButton(bought.coupon, source)})
+	ways, accounts := divided(options)
+	back := bought.back(r.words)
+
+	if atBank && len(accounts) > 0 {
+		ways, accounts = accounts, nil
+		back = []message.Button{{Text: r.words.plain("button.back", nil), Data: tapCheckout + source}}
 	}
 
 	lines = append(lines, "", r.words.html("checkout.nothing", nil))
 	if len(options) > 0 {
 		lines = append(lines[:len(lines)-1], r.words.html("checkout.choose", nil))
-		lines = append(lines, r.words.prices(options)...)
+		lines = append(lines, r.words.prices(ways, accounts)...)
 		lines = append(lines, "", r.words.html(deadline, errs.Args{"Time": r.store.Shop.PayIn()}))
 	}
 
-	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(rows, bought.back(r.words))})
+	rows := c.payButtons(r, bought, ways)
+	if len(accounts) > 0 {
+		rows = append(rows, []message.Button{{Text: r.words.plain("checkout.button_accounts", nil), Data: tapAccounts + source}})
+	}
+
+	if !atBank && bought.amount == 0 && quote.Total.Currency == money.Rupiah {
+		rows = append(rows, []message.Button{r.words.couponButton(bought.coupon, source)})
+	}
+
+	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(rows, back)})
+}
+
+// divided gives the ways of paying without virtual accounts, and these, where
+// they are so many that they have a screen of their own.
+func divided(options []payOption) (ways, accounts []payOption) {
+	for _, option := range options {
+		if strings.HasSuffix(string(option.method), "_va") {
+			accounts = append(accounts, option)
+		} else {
+			ways = append(ways, option)
+		}
+	}
+
+	if len(accounts) <= columns {
+		return options, nil
+	}
+
+	return ways, accounts
 }
 
 // refused are the ways on from a purchase that cannot be had.
@@ -224,11 +262,12 @@ func (c *Chat) payable(ctx context.Context, r *request, bought purchase, quote o
 	return append(options, payOption{payment.Stars, priced.Total, 0}), nil
 }
 
-// prices tells of each way of paying what of it is a fee.
-func (w Words) prices(options []payOption) []string {
+// prices tells of each way of paying what of it is a fee, and of virtual
+// accounts what the cheapest comes to.
+func (w Words) prices(ways, accounts []payOption) []string {
 	var lines []string
 
-	for _, option := range options {
+	for _, option := range ways {
 		args := errs.Args{"Method": w.method(string(option.method)), "Total": w.money(option.total())}
 
 		if option.fee == 0 {
@@ -239,6 +278,13 @@ func (w Words) prices(options []payOption) []string {
 
 		args["Fee"] = w.money(money.Amount{Value: option.fee, Currency: option.price.Currency})
 		lines = append(lines, w.html("checkout.price_fee", args))
+	}
+
+	if len(accounts) > 0 {
+		cheapest := slices.MinFunc(accounts, func(a, b payOption) int { return cmp.Compare(a.fee, b.fee) })
+		lines = append(lines, w.html("checkout.price_accounts", errs.Args{
+			"Count": len(accounts), "Total": w.money(cheapest.total()),
+		}))
 	}
 
 	return lines

@@ -116,6 +116,7 @@ func shopTaps() []route {
 		{tapCoupon, (*Chat).askCoupon},
 		{tapNoCoupon, (*Chat).dropCoupon},
 		{tapCheckout, (*Chat).openCheckout},
+		{tapAccounts, (*Chat).openAccounts},
 		{tapPay, (*Chat).pay},
 		{tapOrders, (*Chat).turnOrders},
 		{tapOrder, (*Chat).showOrder},

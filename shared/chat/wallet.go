@@ -157,5 +157,5 @@ func (c *Chat) takeDeposit(ctx context.Context, r *request) error {
 		})
 	}
 
-	return c.checkout(ctx, r, sourceDeposit+strconv.FormatInt(amount, 10))
+	return c.checkout(ctx, r, sourceDeposit+strconv.FormatInt(amount, 10), false)
 }
