@@ -90,14 +90,14 @@ func TestTwoTapsOnOneScreenMakeOneOrder(t *testing.T) {
 	m := newMarket(t)
 	m.checkout()
 
-	qris, account := m.press("pay:qris"), m.press("pay:bri_va")
+	qris, link := m.press("pay:qris"), m.press("pay:link")
 	m.do(qris)
 	m.work()
 
 	bill := m.phone.message(0)
 
 	m.do(m.tap(m.phone.last-1, qris.CallbackQuery.Data))
-	m.do(m.tap(m.phone.last-1, account.CallbackQuery.Data))
+	m.do(m.tap(m.phone.last-1, link.CallbackQuery.Data))
 	require.Equal(t, "Pesanan ini sudah dibuat.", m.phone.toast())
 	require.Equal(t, bill, m.phone.message(0), "the bill stands")
 	require.Equal(t, 1, m.placed())

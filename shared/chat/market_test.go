@@ -259,7 +259,7 @@ type gateway struct {
 func (*gateway) Name() string { return "pakasir" }
 
 func (*gateway) Methods(store.Store, money.Amount) []payment.Method {
-	return []payment.Method{payment.QRIS, "bri_va", payment.Link}
+	return []payment.Method{payment.QRIS, "bri_va", "bni_va", "permata_va", payment.Link}
 }
 
 func (*gateway) Fee(_ context.Context, _ store.Store, method payment.Method, amount money.Amount) (int64, error) {

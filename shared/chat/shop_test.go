@@ -176,7 +176,10 @@ func (b *buyer) payOtherwise() {
 		b.taps("pay:" + method)
 	}
 
-	buy(netflix, "bri_va")
+	b.says("/start p_" + netflix)
+	b.taps("buy:")
+	b.taps("bank:")
+	b.taps("pay:bri_va")
 	b.taps("o:cancel:")
 	b.taps("o:again:")
 
