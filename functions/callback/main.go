@@ -9,8 +9,10 @@ import (
 	"github.com/lapak-id/lapak/shared/callback"
 	"github.com/lapak-id/lapak/shared/pakasir"
 	"github.com/lapak-id/lapak/shared/payment"
+	"github.com/lapak-id/lapak/shared/paypal"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/stripe"
 	"github.com/lapak-id/lapak/shared/table/dynamo"
 )
 
@@ -18,6 +20,9 @@ type settings struct {
 	State   string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
 	Secrets string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Pakasir string `env:"LAPAK_PAKASIR_URL,required,notEmpty"`
+	Stripe  string `env:"LAPAK_STRIPE_URL,required,notEmpty"`
+	Paypal  string `env:"LAPAK_PAYPAL_URL,required,notEmpty"`
+	Rate    int64  `env:"LAPAK_RUPIAH_PER_DOLLAR,required,notEmpty"`
 }
 
 func main() {
@@ -26,10 +31,14 @@ func main() {
 		vault := ssm.New(awsssm.NewFromConfig(base.AWS), settings.Secrets, base.Clock, ssm.DefaultTTL)
 
 		handler := callback.New(callback.Options{
-			Stores:   store.NewRegistry(state, base.Clock),
-			Gateways: []payment.Notifier{pakasir.New(vault, settings.Pakasir)},
-			State:    state,
-			Clock:    base.Clock,
+			Stores: store.NewRegistry(state, base.Clock),
+			Gateways: []payment.Notifier{
+				pakasir.New(vault, settings.Pakasir),
+				stripe.New(vault, settings.Stripe),
+				paypal.New(vault, settings.Paypal, settings.Rate),
+			},
+			State: state,
+			Clock: base.Clock,
 		})
 
 		return handler.HTTP, nil

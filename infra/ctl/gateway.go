@@ -17,8 +17,10 @@ import (
 	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/order"
 	"github.com/lapak-id/lapak/shared/pakasir"
+	"github.com/lapak-id/lapak/shared/paypal"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/stripe"
 )
 
 // gatewayNeeds says what an account at a gateway is made of.
@@ -31,8 +33,8 @@ type gatewayNeeds struct {
 func gateways() []gatewayNeeds {
 	return []gatewayNeeds{
 		{name: pakasir.Name, project: true, key: true, secret: true},
-		{name: "stripe", key: true, secret: true},
-		{name: "paypal", project: true, hook: true, key: true},
+		{name: stripe.Name, key: true, secret: true},
+		{name: paypal.Name, project: true, hook: true, key: true},
 		{name: order.StarsGateway},
 	}
 }

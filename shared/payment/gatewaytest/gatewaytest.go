@@ -88,7 +88,8 @@ func Run(t *testing.T, open func(t *testing.T, vault secret.Vault) Subject) {
 			t.Parallel()
 
 			b := &bench{
-				plan: &switched{}, store: store.Store{ID: "kopi", Name: "Toko Kopi", BotUsername: "kopi_bot", Shop: store.Shop{Open: true}},
+				until: time.Now().Add(15 * time.Minute), plan: &switched{},
+				store: store.Store{ID: "kopi", Name: "Toko Kopi", BotUsername: "kopi_bot", Shop: store.Shop{Open: true}},
 			}
 			b.vault = vaults.New(clock.System{}, b.plan)
 			b.Subject = open(t, b.vault)
@@ -108,6 +109,7 @@ type bench struct {
 	vault *vaults.Vault
 	plan  *switched
 	store store.Store
+	until time.Time // the order's deadline: the same however often its bill is asked for
 }
 
 // switched is a plan that fails everything while it is set to.
@@ -130,7 +132,7 @@ func reference() string {
 func (b *bench) invoice() payment.Invoice {
 	return payment.Invoice{
 		Store: b.store, Reference: reference(), Method: b.Method, Amount: Price(), Title: "Netflix 1 bulan",
-		Until: time.Now().Add(15 * time.Minute),
+		Until: b.until,
 	}
 }
 
