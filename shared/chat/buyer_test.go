@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -311,6 +312,18 @@ func TestAnswersToTermsAreSealed(t *testing.T) {
 	for number := range m.phone.shown {
 		require.NotContains(t, m.phone.message(number).HTML, "rahasia sekali")
 	}
+
+	// Staff who ask for it read it, and it is known that they did.
+	boss := &person{m, owner, "Budi", "id"}
+	boss.says("/find " + m.order().Label())
+	boss.taps("staff:answers")
+	require.Contains(t, m.phone.message(0).HTML, "<b>Joki rank</b>")
+	require.Contains(t, m.phone.message(0).HTML, "rahasia sekali")
+
+	entries, _, err := audit.NewLog(m.state, m.now).Page(t.Context(), demo, "", 1)
+	require.NoError(t, err)
+	require.Equal(t, "read_terms", entries[0].Action)
+	require.Equal(t, int64(owner), entries[0].By)
 }
 
 // A person who comes back is sent what has waited for them.

@@ -10,6 +10,7 @@ import (
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/order"
+	"github.com/lapak-id/lapak/shared/terms"
 	"github.com/lapak-id/lapak/shared/user"
 )
 
@@ -27,6 +28,7 @@ func orderDuties() []duty {
 		{"replace", user.Replace, (*Chat).askReplace},
 		{"unit", user.Replace, (*Chat).replaceUnit},
 		{"fulfil", user.SeeOrders, (*Chat).askFulfil},
+		{"answers", user.SeeOrders, (*Chat).showAnswers},
 	}
 }
 
@@ -307,6 +309,11 @@ func (c *Chat) caseText(r *request, of order.Order) message.Text {
 		}
 	}
 
+	// Terms are asked after payment.
+	if !of.PaidAt.IsZero() && slices.ContainsFunc(of.Lines, func(line order.Line) bool { return line.Terms }) {
+		buttons = append(buttons, r.words.duty("case.button_answers", "answers", ref))
+	}
+
 	if of.Unfulfilled() {
 		buttons = append(buttons, r.words.duty("case.button_fulfil", "fulfil", ref))
 	}
@@ -339,6 +346,57 @@ func (c *Chat) showProof(ctx context.Context, r *request, value string) error {
 	}
 
 	_, err = c.Messenger.SendPhoto(ctx, r.here(), message.Photo{FileID: found.Proof, Caption: c.caseText(r, found)})
+
+	return err
+}
+
+// showAnswers shows what the buyer answered to the terms of an order's products, each in a
+// message of its own. That it was read stands in the audit log.
+func (c *Chat) showAnswers(ctx context.Context, r *request, value string) error {
+	found, ok, err := c.caseFrom(ctx, r, value)
+	if !ok {
+		return err
+	}
+
+	for _, line := range found.Lines {
+		if !line.Terms {
+			continue
+		}
+
+		given, err := c.Terms.Read(ctx, terms.Which{Store: r.storeID, Order: found.ID, Product: line.Product}, r.editor(r.cause))
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return errs.Context(err, "read what was answered to the terms of order %s", found.ID)
+		}
+
+		if err := c.showAnswer(ctx, r, r.words.named(line.Name), given); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// showAnswer shows one answer; the zero Submission is none.
+func (c *Chat) showAnswer(ctx context.Context, r *request, product string, given terms.Submission) error {
+	args := errs.Args{"Name": product, "When": r.words.moment(given.At, r.store.TimeZone), "Text": given.Text}
+
+	text := r.words.html("case.answer", args)
+	if given.At.IsZero() {
+		text = r.words.html("case.answer_none", args)
+	}
+
+	if given.Photo != "" {
+		caption := message.Text{HTML: r.words.html("case.answer_picture", args)}
+		if _, err := c.Messenger.SendPhoto(ctx, r.here(), message.Photo{FileID: given.Photo, Caption: caption}); err != nil {
+			return err
+		}
+	}
+
+	if given.Photo != "" && given.Text == "" {
+		return nil
+	}
+
+	_, err := c.Messenger.Send(ctx, r.here(), message.Text{HTML: text})
 
 	return err
 }

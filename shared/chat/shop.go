@@ -57,6 +57,8 @@ type Till interface {
 // Terms keep what buyers answer: terms.Service.
 type Terms interface {
 	Submit(ctx context.Context, given terms.Submission, cause string, keep time.Duration) error
+	// Read gives an answer to staff, and records that they have read it.
+	Read(ctx context.Context, which terms.Which, by catalog.Editor) (terms.Submission, error)
 }
 
 // trades reports whether orders can be looked after here, also those of a shop

@@ -18,8 +18,9 @@ import (
 	"github.com/lapak-id/lapak/shared/table"
 )
 
-// MaxText is how many characters an answer takes: what one message of Telegram holds.
-const MaxText = 4096
+// MaxText is how many characters an answer takes: so that those who read it get it in one
+// message of Telegram, which holds 4,096.
+const MaxText = 3000
 
 // Which names the terms of one product of an order.
 type Which struct {
