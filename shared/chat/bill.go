@@ -33,6 +33,9 @@ const (
 // caption, but may be shown below one.
 const maxInstructions = 600
 
+// maxReasonUnits is how much is told of why the store gave money back.
+const maxReasonUnits = 200
+
 var _ order.Texts = (*Catalog)(nil)
 
 // Bill tells how an order is paid, with its QR code where it has one.
@@ -198,6 +201,11 @@ func (c *Catalog) state(of store.Store, settled order.Order) message.Text {
 	}
 	again := [][]message.Button{{words.again(settled)}}
 
+	args["Back"] = words.plain("order.to_wallet", nil)
+	if total(settled).Currency == money.Stars {
+		args["Back"] = words.plain("order.to_stars", nil)
+	}
+
 	switch settled.State {
 	case order.Awaiting:
 		return message.Text{HTML: words.html("order.awaiting", args), Buttons: [][]message.Button{{words.giveUp(settled)}}}
@@ -215,7 +223,12 @@ func (c *Catalog) state(of store.Store, settled order.Order) message.Text {
 	case order.Cancelled:
 		return message.Text{HTML: words.html("order.cancelled", args), Buttons: again}
 	case order.Refunded:
-		return message.Text{HTML: words.html("order.refunded", args)}
+		text := message.Text{HTML: words.html("order.refunded", args)}
+		if reason, _ := fit(settled.Reason, maxReasonUnits); reason != "" {
+			text.HTML += "\n" + words.html("order.reason", errs.Args{"Reason": reason})
+		}
+
+		return text
 	case order.Disputed:
 		return message.Text{HTML: words.html("order.disputed", args)}
 	default:

@@ -29,7 +29,9 @@ var shopTime = time.Date(2026, 11, 21, 7, 5, 0, 0, time.UTC)
 func anOrder() order.Order {
 	return order.Order{
 		ID: "DC0M8DG884JX8F3K2", Store: demo, User: ani, Chat: ani, Language: "id", Kind: order.Purchase,
-		Lines:  []order.Line{{Product: netflix, Name: catalog.Text{"id": "Netflix 1 bulan"}, Price: 49_000, Count: 1, Policy: catalog.Units}},
+		Lines: []order.Line{{
+			Product: netflix, Name: catalog.Text{"id": "Netflix 1 bulan"}, Price: 49_000, Count: 1, Policy: catalog.Units,
+		}},
 		Total:  money.IDR(49_000),
 		Method: "qris", Deadline: shopTime.Add(15 * time.Minute), CreatedAt: shopTime, PaidAt: shopTime.Add(2 * time.Minute),
 		Bills: []order.Bill{{Gateway: "pakasir", Method: "qris", Transaction: "T", Amount: money.IDR(49_000), Fee: 653, QR: aQRIS}},
@@ -147,12 +149,14 @@ func TestOrdersAreAlwaysMessages(t *testing.T) {
 		}).Draw(rt, "state")
 		sold.Bills[0].QR = "short, as drawing takes time"
 		sold.Bills[0].Method = rapid.SampledFrom([]string{"qris", "link", "card", "stars", "wallet", "manual", "bri_va"}).Draw(rt, "method")
+		sold.Reason = rapid.String().Draw(rt, "reason")
 		sold.Lines = nil
 
 		for range rapid.IntRange(1, 10).Draw(rt, "lines") {
 			sold.Lines = append(sold.Lines, order.Line{
 				Product: netflix, Name: name("name"), Price: rapid.Int64Range(1, 1_000_000_000).Draw(rt, "price"),
-				Count: rapid.Int64Range(1, 50).Draw(rt, "count"), Policy: catalog.Manual, Warranty: rapid.IntRange(0, 9).Draw(rt, "warranty"),
+				Count:    rapid.Int64Range(1, 50).Draw(rt, "count"),
+				Warranty: rapid.IntRange(0, 9).Draw(rt, "warranty"), Policy: catalog.Manual,
 			})
 		}
 

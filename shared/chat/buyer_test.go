@@ -208,7 +208,8 @@ func TestAShelfIsTurnedPageByPage(t *testing.T) {
 	const books = 20
 	for n := range books {
 		m.sell(catalog.Product{
-			ID: "b" + string(rune('a'+n)), Category: "buku", Name: catalog.Text{"id": "Buku"}, Price: money.IDR(5_000), Policy: catalog.Manual,
+			ID: "b" + string(rune('a'+n)), Category: "buku", Name: catalog.Text{"id": "Buku"},
+			Price: money.IDR(5_000), Policy: catalog.Manual,
 		})
 	}
 
@@ -276,7 +277,8 @@ func TestCategoriesComeInPagesOfSix(t *testing.T) {
 	m := newMarket(t)
 
 	for _, id := range []string{"c1", "c2", "c3", "c4", "c5", "c6"} {
-		require.NoError(t, m.goods.SaveCategory(t.Context(), demo, catalog.Category{ID: id, Name: catalog.Text{"id": "Rak " + id}}, m.editor()))
+		shelf := catalog.Category{ID: id, Name: catalog.Text{"id": "Rak " + id}}
+		require.NoError(t, m.goods.SaveCategory(t.Context(), demo, shelf, m.editor()))
 		m.sell(catalog.Product{
 			ID: "in" + id, Category: id, Name: catalog.Text{"id": "Isi"}, Price: money.IDR(5_000), Policy: catalog.Manual,
 		})

@@ -224,7 +224,7 @@ func (p *phone) SendDocument(
 	return err
 }
 
-func (p *phone) EditCaption(ctx context.Context, to message.Address, caption message.Text) error {
+func (p *phone) EditCaption(_ context.Context, to message.Address, caption message.Text) error {
 	p.mu.Lock()
 	carried := p.carried[to.Message]
 	p.mu.Unlock()

@@ -200,6 +200,7 @@ func (c *Chat) settledOrder(ctx context.Context, r *request, found order.Order) 
 }
 
 // showOutcome puts the order's state into the message whose button was tapped.
+// An invoice cannot change: the deliverer puts the outcome in its place.
 func (c *Chat) showOutcome(ctx context.Context, r *request, found order.Order) error {
 	text := c.Catalog.Outcome(r.store, found)
 	to := r.here()
@@ -211,10 +212,10 @@ func (c *Chat) showOutcome(ctx context.Context, r *request, found order.Order) e
 	}
 
 	err := edit(ctx, to, text)
-	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) { // it is gone, or an invoice, which cannot change
+	if errs.Is(err, errs.NotFound) || errs.Is(err, errs.Invalid) {
 		slog.InfoContext(ctx, "outcome of an order not shown in its message", "order", found.ID, "error", err)
 
-		_, err = c.Messenger.Send(ctx, r.here(), text)
+		return nil
 	}
 
 	return err
@@ -535,7 +536,6 @@ func (c *Chat) paidStars(ctx context.Context, r *request, paid telego.Successful
 		Amount: money.Amount{Value: int64(paid.TotalAmount), Currency: money.Currency(paid.Currency)},
 		At:     r.sentAt(),
 	})
-
 	if err != nil {
 		return errs.Context(err, "take charge %s for order %s", paid.TelegramPaymentChargeID, which.ID)
 	}

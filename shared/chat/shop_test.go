@@ -206,6 +206,8 @@ func (b *buyer) payOtherwise() {
 	b.says("ID 12345")
 
 	buy(netflix, "stars")
+	b.taps("o:cancel:")
+	buy(netflix, "stars")
 	b.paysStars(b.order())
 
 	b.gateway.down = true
