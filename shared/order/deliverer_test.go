@@ -15,7 +15,7 @@ import (
 )
 
 // paid gives an order of keys that is paid.
-func (w *world) paid(user int64, count int64) order.Order {
+func (w *world) paid(user, count int64) order.Order {
 	w.Helper()
 
 	request := w.request(user, fmt.Sprint("tap ", w.asked))
@@ -196,7 +196,7 @@ func TestAFileATermAndSomethingByHand(t *testing.T) {
 	paid := w.settled(request)
 	w.goodsSent(paid, "goods")
 
-	require.Equal(t, []string{"file file of guide"}, w.messenger.texts("file"))
+	require.Equal(t, []string{"file: file of guide"}, w.messenger.texts("file"))
 	require.Equal(t, []string{"handmade boost\nkeep it"}, w.messenger.texts("send"))
 
 	follow := w.tasks()

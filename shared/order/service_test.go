@@ -72,7 +72,9 @@ func TestWhatCannotBeOrdered(t *testing.T) {
 		"an unknown kind":    {func(r *order.Request) { r.Kind = "gift" }, errs.Invalid, ""},
 		"a small deposit":    {func(r *order.Request) { r.Kind, r.Amount = order.Deposit, 999 }, errs.Invalid, "ordering.deposit"},
 		"a large deposit":    {func(r *order.Request) { r.Kind, r.Amount = order.Deposit, 10_000_001 }, errs.Invalid, "ordering.deposit"},
-		"a deposit of Stars": {func(r *order.Request) { r.Kind, r.Amount, r.Method = order.Deposit, 5000, "stars" }, errs.Invalid, "ordering.deposit_method"},
+		"a deposit of Stars": {
+			func(r *order.Request) { r.Kind, r.Amount, r.Method = order.Deposit, 5000, "stars" }, errs.Invalid, "ordering.deposit_method",
+		},
 		"another's store":    {func(r *order.Request) { r.Store = "teh" }, errs.NotFound, "ordering.gone"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -315,7 +315,7 @@ func (m *messenger) SendInvoice(_ context.Context, to message.Address, invoice m
 }
 
 func (m *messenger) SendFile(_ context.Context, to message.Address, file message.Document) (int, error) {
-	return m.say("file", to, file.FileID+" "+file.Caption.HTML)
+	return m.say("file", to, file.FileID+": "+file.Caption.HTML)
 }
 
 func (m *messenger) SendDocument(
