@@ -9,7 +9,7 @@
 //	   +-- Cancel --> Cancelled --+                                    |
 //	   +-- Expire --> Expired  ---+-- Settle: Paid where stock allows, else the
 //	                                  money is in the wallet and it stays closed
-//	   any payment that fits nothing --> Disputed (Awaiting only) and suspense
+//	   a payment of another amount --> Disputed (Awaiting only) and suspense
 package order
 
 import (

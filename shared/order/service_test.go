@@ -75,7 +75,7 @@ func TestWhatCannotBeOrdered(t *testing.T) {
 		"a deposit of Stars": {
 			func(r *order.Request) { r.Kind, r.Amount, r.Method = order.Deposit, 5000, "stars" }, errs.Invalid, "ordering.deposit_method",
 		},
-		"another's store":    {func(r *order.Request) { r.Store = "teh" }, errs.NotFound, "ordering.gone"},
+		"another's store": {func(r *order.Request) { r.Store = "teh" }, errs.NotFound, "ordering.gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -131,12 +131,17 @@ func pastWallet(order Order) (Outcome, error) {
 // outcomeOf says what a payment does to the order; stocked is false where its
 // stock is known to be gone.
 func (o Order) outcomeOf(receipt Receipt, stocked bool) Outcome {
-	switch _, asked := o.asked(receipt); {
-	case receipt.Amount != asked:
+	_, fits := o.billOf(receipt)
+	currency := receipt.Amount.Currency
+
+	switch {
+	case !fits && (o.State == Awaiting || (currency != money.Rupiah && currency != money.Stars)):
 		return Misfit
 	case o.State == Awaiting:
 		return Settled
-	case o.State.closed() && (stocked || o.Kind == Deposit):
+	case o.State == Disputed: // its owner decides; what comes now is the buyer's
+		return Late
+	case o.State.closed() && fits && (stocked || o.Kind == Deposit):
 		return Settled
 	case o.State.closed():
 		return Late
@@ -145,17 +150,28 @@ func (o Order) outcomeOf(receipt Receipt, stocked bool) Outcome {
 	}
 }
 
-// asked gives the bill that a receipt belongs to and what it must say. A
-// payment may be confirmed before its bill is noted here: then it must be of
-// the order's total.
-func (o Order) asked(receipt Receipt) (Bill, money.Amount) {
+// billOf gives the bill that a receipt belongs to, and whether it is of what
+// that asked for. A payment may be confirmed before its bill is noted here:
+// then it must be of the order's total.
+func (o Order) billOf(receipt Receipt) (Bill, bool) {
 	for _, bill := range o.Bills {
 		if bill.Gateway == receipt.Gateway && (bill.Transaction == receipt.Transaction || bill.Transaction == "") {
-			return bill, bill.Amount
+			return bill, receipt.Amount == bill.Amount
 		}
 	}
 
-	return Bill{}, o.Total
+	return Bill{}, receipt.Amount == o.Total
+}
+
+// worth gives what a payment is worth to the order, and the fee in it that the
+// store bears. What fits is worth the order's total, in the order's currency,
+// whatever the gateway counts in.
+func (o Order) worth(receipt Receipt) (money.Amount, int64) {
+	if bill, fits := o.billOf(receipt); fits {
+		return o.Total, bill.Cost
+	}
+
+	return receipt.Amount, 0
 }
 
 // settle makes the order paid: units are bound to it, and sent next.
@@ -255,13 +271,16 @@ func (m *settlement) credit(notice, ofStars string) {
 	m.order.Credits = append(slices.Clone(m.order.Credits), Credit{m.receipt, m.outcome})
 	m.order.Credits = m.order.Credits[max(0, len(m.order.Credits)-remembered):]
 
-	if m.receipt.Amount.Currency == money.Stars {
+	amount, _ := m.before.worth(m.receipt)
+	if amount.Currency == money.Stars {
 		notice = ofStars
 		m.tasks = append(m.tasks, task{message: Message{Task: PayBack, Receipt: &m.receipt}})
 	}
 
 	m.tasks = append(m.tasks, task{message: Message{
-		Task: Notify, Text: notice, Args: map[string]any{"Order": m.order.Label(), "Amount": m.receipt.Amount.Value},
+		Task: Notify, Text: notice, Args: map[string]any{
+			"Order": m.order.Label(), "Amount": amount.Value, "Currency": amount.Currency,
+		},
 	}})
 }
 
@@ -271,7 +290,8 @@ func (s *Service) dispute(made *settlement) error {
 	made.credit("ordering.misfit", "ordering.misfit_stars")
 	made.tasks = append(made.tasks, task{message: Message{
 		Task: Notify, May: user.Adjust, Text: "ordering.misfit_owner", Args: map[string]any{
-			"Order": made.order.Label(), "Amount": made.receipt.Amount.Value, "Gateway": made.receipt.Gateway,
+			"Order": made.order.Label(), "Gateway": made.receipt.Gateway,
+			"Amount": made.receipt.Amount.Value, "Currency": made.receipt.Amount.Currency,
 		},
 	}})
 
@@ -330,16 +350,13 @@ func (s *Service) writeSettlement(ctx context.Context, made settlement) (Outcome
 func (s *Service) entry(made settlement) ([]table.Op, error) {
 	order, receipt := made.order, made.receipt
 
-	bill, _ := order.asked(receipt)
-	// What fits is worth what the order asked for, in the order's currency,
-	// whatever the gateway counts in.
-	amount, cost := order.Total, bill.Cost
+	amount, cost := made.before.worth(receipt)
 	kind := string(made.outcome)
 	to := wallet.Of(order.User)
 
 	switch made.outcome {
 	case Misfit:
-		amount, cost, to = receipt.Amount, 0, wallet.Suspense
+		to = wallet.Suspense
 	case Settled:
 		if kind = string(order.Kind); order.Kind == Purchase {
 			to = wallet.Sales
