@@ -451,7 +451,8 @@ func (c *Chat) confirmPayment(ctx context.Context, r *request, value string) err
 	}
 
 	return c.show(ctx, r, message.Text{
-		HTML: r.words.html("case.confirmed", errs.Args{"Order": found.Label()}), Buttons: [][]message.Button{r.words.backToDuty("order", value)},
+		HTML:    r.words.html("case.confirmed", errs.Args{"Order": found.Label()}),
+		Buttons: [][]message.Button{r.words.backToDuty("order", value)},
 	})
 }
 

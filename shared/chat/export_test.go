@@ -32,3 +32,16 @@ func ReadRupiah(text string) (int64, bool) { return readRupiah(text) }
 
 // Money is Words.money.
 func (w Words) Money(amount money.Amount) string { return w.money(amount) }
+
+// Spreadsheet is spreadsheet.
+func Spreadsheet(rows [][]string) ([]byte, error) { return spreadsheet(rows) }
+
+// Duties names all that staff do.
+func Duties() []string {
+	var names []string
+	for _, of := range duties() {
+		names = append(names, of.name)
+	}
+
+	return names
+}

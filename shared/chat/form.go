@@ -41,7 +41,7 @@ type field struct {
 	optional bool            // may be empty
 	once     bool            // not to be changed at the summary: the questions behind depend on it
 	// offered gives the answers that are buttons; nil: none.
-	offered func(c *Chat, ctx context.Context, r *request) ([]option, error)
+	offered func(ctx context.Context, c *Chat, r *request) ([]option, error)
 	// read makes a value of what the person wrote or sent, or says what is wrong
 	// with it; nil: only the buttons answer.
 	read reader
@@ -160,7 +160,9 @@ func (c *Chat) answerForm(ctx context.Context, r *request) error {
 
 	asked := of.questions(r, f)
 	if f.At == len(asked) {
-		return c.question(ctx, r, of, c.answered(ctx, r, f, r.words.html("form.summed", nil)), r.words.html("form.tap", nil))
+		f = c.answered(ctx, r, f, r.words.html("form.summed", nil))
+
+		return c.question(ctx, r, of, f, r.words.html("form.tap", nil))
 	}
 
 	one := asked[f.At]
@@ -168,7 +170,10 @@ func (c *Chat) answerForm(ctx context.Context, r *request) error {
 		return c.question(ctx, r, of, f, r.words.html("form.tap", nil))
 	}
 
-	given := input{text: strings.TrimSpace(r.message.Text), photo: pictureOf(r.message), file: r.message.Document, from: forwardedFrom(r.message), now: c.Clock.Now()}
+	given := input{
+		text: strings.TrimSpace(r.message.Text), photo: pictureOf(r.message), file: r.message.Document,
+		from: forwardedFrom(r.message), now: c.Clock.Now(),
+	}
 
 	value, wrong := one.read(r, given)
 	if wrong != "" {
@@ -310,7 +315,7 @@ func (c *Chat) asking(ctx context.Context, r *request, of form, f filling, asked
 	var rows [][]message.Button
 
 	if one.offered != nil {
-		offered, err := one.offered(c, ctx, r)
+		offered, err := one.offered(ctx, c, r)
 		if err != nil {
 			return message.Text{}, err
 		}
@@ -365,7 +370,9 @@ func (r *request) summary(of form, f filling, asked []field) message.Text {
 			continue
 		}
 
-		row = append(row, f.button(formChange, r.words.plain("form.button_change", errs.Args{"Field": r.words.plain(one.label, nil)}), strconv.Itoa(at)))
+		label := r.words.plain("form.button_change", errs.Args{"Field": r.words.plain(one.label, nil)})
+		row = append(row, f.button(formChange, label, strconv.Itoa(at)))
+
 		if len(row) == columns {
 			rows, row = append(rows, row), nil
 		}
@@ -443,19 +450,13 @@ func (c *Chat) tappedForm(ctx context.Context, r *request) error {
 		return c.question(ctx, r, of, f, "")
 	}
 
-	switch {
-	case action == formBack && f.Back:
-		return c.question(ctx, r, of, f.next(len(asked)), "")
-	case action == formBack && f.At > 0:
-		f.At--
+	if action == formBack {
+		return c.stepBack(ctx, r, of, f)
+	}
 
-		return c.question(ctx, r, of, f, "")
-	case action == formBack:
-		return c.leaveForm(ctx, r, f)
+	switch {
 	case action == formLast && f.summarised(asked):
 		f.At, f.Back = len(asked), false
-
-		return c.question(ctx, r, of, f, "")
 	case action == formSave && f.At == len(asked) && f.summarised(asked):
 		return c.saveForm(ctx, r, of, f)
 	case action == formChange && f.At == len(asked):
@@ -463,10 +464,23 @@ func (c *Chat) tappedForm(ctx context.Context, r *request) error {
 		if err == nil && to >= 0 && to < len(asked) && !asked[to].once {
 			f.At, f.Back = to, true
 		}
-
-		return c.question(ctx, r, of, f, "")
 	case f.At < len(asked):
 		return c.picked(ctx, r, of, f, action, value)
+	}
+
+	return c.question(ctx, r, of, f, "")
+}
+
+// stepBack goes to the question before, to the summary where the present one
+// was reached from there, and out of the form from the first one.
+func (c *Chat) stepBack(ctx context.Context, r *request, of form, f filling) error {
+	switch {
+	case f.Back:
+		f = f.next(len(of.questions(r, f)))
+	case f.At > 0:
+		f.At--
+	default:
+		return c.leaveForm(ctx, r, f)
 	}
 
 	return c.question(ctx, r, of, f, "")
@@ -496,7 +510,7 @@ func (c *Chat) picked(ctx context.Context, r *request, of form, f filling, actio
 		return c.question(ctx, r, of, f, "")
 	}
 
-	offered, err := one.offered(c, ctx, r)
+	offered, err := one.offered(ctx, c, r)
 	if err != nil {
 		return err
 	}

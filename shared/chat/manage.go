@@ -230,10 +230,12 @@ func unlessZero(value int64) string {
 }
 
 // slots are the fields of a product, in the order in which a new one is asked for.
-func slots() []slot {
+func slots() []slot { return append(wareSlots(), offerSlots()...) }
+
+// wareSlots are the fields that say what a product is.
+func wareSlots() []slot {
 	name := func(of *catalog.Product) *catalog.Text { return &of.Name }
 	description := func(of *catalog.Product) *catalog.Text { return &of.Description }
-	terms := func(of *catalog.Product) *catalog.Text { return &of.Terms }
 
 	return []slot{
 		{
@@ -241,7 +243,9 @@ func slots() []slot {
 			func(of catalog.Product) string { return of.Category },
 			func(of *catalog.Product, value string) { of.Category = value },
 		},
-		textSlot(field{name: "name_id", label: "manage.name_id", ask: "manage.ask_name_id", read: readText(catalog.MaxName)}, indonesian, name),
+		textSlot(field{
+			name: "name_id", label: "manage.name_id", ask: "manage.ask_name_id", read: readText(catalog.MaxName),
+		}, indonesian, name),
 		textSlot(field{
 			name: "name_en", label: "manage.name_en", ask: "manage.ask_name_en", optional: true, read: readText(catalog.MaxName),
 		}, english, name),
@@ -278,24 +282,38 @@ func slots() []slot {
 			func(of catalog.Product) string { return of.Photo },
 			func(of *catalog.Product, value string) { of.Photo = value },
 		},
+	}
+}
+
+// offerSlots are the fields of a product beside what it is: how it is sold.
+func offerSlots() []slot {
+	terms := func(of *catalog.Product) *catalog.Text { return &of.Terms }
+
+	return []slot{
 		countSlot(field{
-			name: "stars", label: "manage.stars", ask: "manage.ask_stars", may: user.Price, optional: true, read: readNumber(1, catalog.MaxStars),
+			name: "stars", label: "manage.stars", ask: "manage.ask_stars", may: user.Price, optional: true,
+			read: readNumber(catalog.MaxStars),
 		}, func(of catalog.Product) int64 { return of.Stars }, func(of *catalog.Product, value int64) { of.Stars = value }),
 		textSlot(field{
-			name: "terms_id", label: "manage.terms_id", ask: "manage.ask_terms_id", optional: true, read: readText(catalog.MaxTerms),
+			name: "terms_id", label: "manage.terms_id", ask: "manage.ask_terms_id", optional: true,
+			read: readText(catalog.MaxTerms),
 		}, indonesian, terms),
 		textSlot(field{
-			name: "terms_en", label: "manage.terms_en", ask: "manage.ask_terms_en", optional: true, read: readText(catalog.MaxTerms),
+			name: "terms_en", label: "manage.terms_en", ask: "manage.ask_terms_en", optional: true,
+			read: readText(catalog.MaxTerms),
 		}, english, terms),
 		countSlot(field{
-			name: "per_buyer", label: "manage.per_buyer", ask: "manage.ask_per_buyer", optional: true, read: readNumber(1, catalog.MaxCount),
+			name: "per_buyer", label: "manage.per_buyer", ask: "manage.ask_per_buyer", optional: true,
+			read: readNumber(catalog.MaxCount),
 		}, func(of catalog.Product) int64 { return of.PerBuyer }, func(of *catalog.Product, value int64) { of.PerBuyer = value }),
 		countSlot(field{
-			name: "warranty", label: "manage.warranty", ask: "manage.ask_warranty", optional: true, read: readNumber(1, catalog.MaxWarranty),
+			name: "warranty", label: "manage.warranty", ask: "manage.ask_warranty", optional: true,
+			read: readNumber(catalog.MaxWarranty),
 		}, func(of catalog.Product) int64 { return int64(of.Warranty) },
 			func(of *catalog.Product, value int64) { of.Warranty = int(value) }),
 		countSlot(field{
-			name: "low_stock", label: "manage.low_stock", ask: "manage.ask_low_stock", optional: true, read: readNumber(1, catalog.MaxCount),
+			name: "low_stock", label: "manage.low_stock", ask: "manage.ask_low_stock", optional: true,
+			read: readNumber(catalog.MaxCount),
 		}, func(of catalog.Product) int64 { return of.LowStock }, func(of *catalog.Product, value int64) { of.LowStock = value }),
 		{
 			field{
@@ -348,7 +366,7 @@ func fieldsOf(all []slot) []field {
 	return fields
 }
 
-func offeredPolicies(_ *Chat, _ context.Context, r *request) ([]option, error) {
+func offeredPolicies(_ context.Context, _ *Chat, r *request) ([]option, error) {
 	var offered []option
 	for _, policy := range []catalog.Policy{catalog.Units, catalog.File, catalog.Manual} {
 		offered = append(offered, option{string(policy), r.words.policy(policy)})
@@ -360,7 +378,7 @@ func offeredPolicies(_ *Chat, _ context.Context, r *request) ([]option, error) {
 // offeredMost is how many buttons a question has at most.
 const offeredMost = 12
 
-func offeredCategories(c *Chat, ctx context.Context, r *request) ([]option, error) {
+func offeredCategories(ctx context.Context, c *Chat, r *request) ([]option, error) {
 	if c.Backroom == nil {
 		return nil, nil
 	}
@@ -716,6 +734,9 @@ func (c *Chat) editCategory(ctx context.Context, r *request, category string) er
 	return c.begin(ctx, r, filling{Form: "category", From: "categories", About: about, Values: values})
 }
 
+// maxPercent is all of an order.
+const maxPercent = 100
+
 // couponForm makes or changes a coupon.
 func couponForm() form {
 	return form{
@@ -725,7 +746,7 @@ func couponForm() form {
 				{name: "code", label: "coupon.code", ask: "coupon.ask_code", read: readCode},
 				{
 					name: "kind", label: "coupon.kind", ask: "coupon.ask_kind", once: true,
-					offered: func(_ *Chat, _ context.Context, r *request) ([]option, error) {
+					offered: func(_ context.Context, _ *Chat, r *request) ([]option, error) {
 						return []option{{"percent", r.words.plain("coupon.percent", nil)}, {"off", r.words.plain("coupon.off", nil)}}, nil
 					},
 				},
@@ -738,7 +759,8 @@ func couponForm() form {
 			switch f.Values["kind"] {
 			case "percent":
 				fields = append(fields, field{
-					name: "percent", label: "coupon.percent", ask: "coupon.ask_percent", read: readNumber(1, 100), shown: shownNumber,
+					name: "percent", label: "coupon.percent", ask: "coupon.ask_percent",
+					read: readNumber(maxPercent), shown: shownNumber,
 				})
 			case "off":
 				fields = append(fields, field{
@@ -747,10 +769,13 @@ func couponForm() form {
 			}
 
 			return append(fields,
-				field{name: "uses", label: "coupon.uses", ask: "coupon.ask_uses", optional: true, read: readNumber(1, catalog.MaxCount), shown: shownNumber},
+				field{
+					name: "uses", label: "coupon.uses", ask: "coupon.ask_uses", optional: true,
+					read: readNumber(catalog.MaxCount), shown: shownNumber,
+				},
 				field{
 					name: "per_buyer", label: "coupon.per_buyer", ask: "coupon.ask_per_buyer", optional: true,
-					read: readNumber(1, catalog.MaxCount), shown: shownNumber,
+					read: readNumber(catalog.MaxCount), shown: shownNumber,
 				},
 				field{name: "until", label: "coupon.until", ask: "coupon.ask_until", optional: true, read: readDay, shown: shownDay},
 			)

@@ -123,9 +123,9 @@ func (c *Chat) card(ctx context.Context, r *request, of user.User) (message.Text
 	}
 
 	number := strconv.FormatInt(of.ID, 10)
-	html := r.words.html("people.card", errs.Args{
+	lines := []string{r.words.html("people.card", errs.Args{
 		"Name": name, "ID": number, "Role": r.words.role(role), "Since": r.words.day(of.CreatedAt, r.store.TimeZone),
-	})
+	})}
 
 	if c.Wallets != nil {
 		balance, err := c.Wallets.Balance(ctx, r.storeID, of.ID)
@@ -133,7 +133,7 @@ func (c *Chat) card(ctx context.Context, r *request, of user.User) (message.Text
 			return message.Text{}, errs.Context(err, "read the balance of user %d", of.ID)
 		}
 
-		html += "\n" + r.words.html("people.balance", errs.Args{"Balance": r.words.money(balance)})
+		lines = append(lines, r.words.html("people.balance", errs.Args{"Balance": r.words.money(balance)}))
 	}
 
 	now := c.Clock.Now()
@@ -143,15 +143,15 @@ func (c *Chat) card(ctx context.Context, r *request, of user.User) (message.Text
 		key string
 	}{{of.Banned, "people.banned"}, {of.Blocked, "people.blocked"}} {
 		if note.is {
-			html += "\n" + r.words.html(note.key, nil)
+			lines = append(lines, r.words.html(note.key, nil))
 		}
 	}
 
 	if of.Muted(now) {
-		html += "\n" + r.words.html("people.muted", errs.Args{"Until": r.words.moment(of.MutedUntil, r.store.TimeZone)})
+		lines = append(lines, r.words.html("people.muted", errs.Args{"Until": r.words.moment(of.MutedUntil, r.store.TimeZone)}))
 	}
 
-	return message.Text{HTML: html, Buttons: c.cardButtons(r, of, role, of.Muted(now))}, nil
+	return message.Text{HTML: strings.Join(lines, "\n"), Buttons: c.cardButtons(r, of, role, of.Muted(now))}, nil
 }
 
 func (c *Chat) cardButtons(r *request, of user.User, role user.Role, muted bool) [][]message.Button {
@@ -159,7 +159,8 @@ func (c *Chat) cardButtons(r *request, of user.User, role user.Role, muted bool)
 
 	var buttons []message.Button
 	if c.Backroom != nil {
-		buttons = append(buttons, r.words.duty("staff.button_find", "orders", number), r.words.duty("people.button_adjust", "adjust", number))
+		buttons = append(buttons,
+			r.words.duty("staff.button_find", "orders", number), r.words.duty("people.button_adjust", "adjust", number))
 	}
 
 	for _, to := range append(user.Roles(), user.Buyer) {

@@ -82,12 +82,12 @@ func readCorrection(r *request, given input) (string, string) {
 	return strconv.FormatInt(value, 10), ""
 }
 
-// readNumber reads a whole number between bounds.
-func readNumber(low, high int64) reader {
+// readNumber reads a whole number from one up.
+func readNumber(high int64) reader {
 	return func(r *request, given input) (string, string) {
 		value, err := strconv.ParseInt(strings.NewReplacer(".", "", ",", "", " ", "").Replace(given.text), 10, 64)
-		if err != nil || value < low || value > high {
-			return "", r.words.html("form.want_number", errs.Args{"Low": r.words.number(low), "High": r.words.number(high)})
+		if err != nil || value < 1 || value > high {
+			return "", r.words.html("form.want_number", errs.Args{"High": r.words.number(high)})
 		}
 
 		return strconv.FormatInt(value, 10), ""
@@ -150,8 +150,8 @@ func shownThere(r *request, _ string) string { return r.words.plain("form.there"
 
 // yesNo are the two answers to a question of yes or no; no is no empty
 // value, so that it counts as answered.
-func yesNo(yes, no string) func(c *Chat, ctx context.Context, r *request) ([]option, error) {
-	return func(_ *Chat, _ context.Context, r *request) ([]option, error) {
+func yesNo(yes, no string) func(ctx context.Context, c *Chat, r *request) ([]option, error) {
+	return func(_ context.Context, _ *Chat, r *request) ([]option, error) {
 		return []option{{"yes", r.words.plain(yes, nil)}, {"no", r.words.plain(no, nil)}}, nil
 	}
 }

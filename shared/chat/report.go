@@ -77,15 +77,20 @@ func (c *Chat) salesOf(ctx context.Context, r *request, count int) (sales, error
 }
 
 // total sums what the days have earned or given back in a currency.
-func (s sales) total(currency money.Currency) (orders, revenue, refunds int64) {
+func (s sales) total(currency money.Currency) totals {
+	var sum totals
+
 	for _, of := range s.days {
-		orders += of.Orders
-		revenue += of.Revenue[currency]
-		refunds += of.Refunds[currency]
+		sum.orders += of.Orders
+		sum.revenue += of.Revenue[currency]
+		sum.refunds += of.Refunds[currency]
 	}
 
-	return orders, revenue, refunds
+	return sum
 }
+
+// totals are sums over days.
+type totals struct{ orders, revenue, refunds int64 }
 
 // top gives the products that were sold most.
 func (s sales) top(most int) []order.ProductSales {
@@ -161,28 +166,27 @@ const topMost = 5
 
 // reportText is the caption below the chart: at most 1,024 UTF-16 units.
 func (c *Chat) reportText(ctx context.Context, r *request, sold sales) (string, error) {
-	orders, revenue, refunds := sold.total(money.Rupiah)
-	_, stars, starsBack := sold.total(money.Stars)
+	rupiah, stars := sold.total(money.Rupiah), sold.total(money.Stars)
 
 	lines := []string{
 		r.words.html("report.head", errs.Args{"Store": r.store.Name, "Days": sold.title}), "",
-		r.words.html("report.revenue", errs.Args{"Total": r.words.rupiah(revenue), "Count": r.words.number(orders)}),
+		r.words.html("report.revenue", errs.Args{"Total": r.words.rupiah(rupiah.revenue), "Count": r.words.number(rupiah.orders)}),
 	}
 
-	if refunds > 0 {
-		lines = append(lines, r.words.html("report.refunds", errs.Args{"Total": r.words.rupiah(refunds)}))
+	if rupiah.refunds > 0 {
+		lines = append(lines, r.words.html("report.refunds", errs.Args{"Total": r.words.rupiah(rupiah.refunds)}))
 	}
 
-	if stars > 0 {
-		lines = append(lines, r.words.html("report.stars", errs.Args{"Total": r.words.money(money.XTR(stars))}))
+	if stars.revenue > 0 {
+		lines = append(lines, r.words.html("report.stars", errs.Args{"Total": r.words.money(money.XTR(stars.revenue))}))
 	}
 
-	if starsBack > 0 {
-		lines = append(lines, r.words.html("report.refunds", errs.Args{"Total": r.words.money(money.XTR(starsBack))}))
+	if stars.refunds > 0 {
+		lines = append(lines, r.words.html("report.refunds", errs.Args{"Total": r.words.money(money.XTR(stars.refunds))}))
 	}
 
-	if orders > 0 && revenue > 0 {
-		lines = append(lines, r.words.html("report.average", errs.Args{"Total": r.words.rupiah(revenue / orders)}))
+	if rupiah.orders > 0 && rupiah.revenue > 0 {
+		lines = append(lines, r.words.html("report.average", errs.Args{"Total": r.words.rupiah(rupiah.revenue / rupiah.orders)}))
 	}
 
 	top := sold.top(topMost)
@@ -220,10 +224,9 @@ func (c *Chat) productName(ctx context.Context, r *request, product string) (str
 
 // chart draws the revenue of each day.
 func (r *request) chart(sold sales) ([]byte, error) {
-	_, revenue, _ := sold.total(money.Rupiah)
 	drawn := chart.Bars{
 		Title: r.words.plain("report.chart", errs.Args{"Days": len(sold.days)}),
-		Note:  sold.title + " · " + r.words.rupiah(revenue),
+		Note:  sold.title + " · " + r.words.rupiah(sold.total(money.Rupiah).revenue),
 		Axis:  r.words.shortRupiah,
 	}
 
@@ -253,15 +256,13 @@ func (w Words) shortRupiah(value int64) string {
 		tens = 10
 	)
 
-	unit, key := int64(1), ""
+	unit, key := int64(kilo), "report.thousand"
 
 	switch {
+	case value < kilo:
+		return w.rupiah(value)
 	case value >= mega:
 		unit, key = mega, "report.million"
-	case value >= kilo:
-		unit, key = kilo, "report.thousand"
-	default:
-		return w.rupiah(value)
 	}
 
 	text := w.number(value / unit)

@@ -20,6 +20,9 @@ import (
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/order"
+	"github.com/lapak-id/lapak/shared/table"
+	"github.com/lapak-id/lapak/shared/table/memory"
+	"github.com/lapak-id/lapak/shared/terms"
 	"github.com/lapak-id/lapak/shared/transcript"
 	"github.com/lapak-id/lapak/shared/user"
 )
@@ -94,7 +97,7 @@ func (p *person) does(update telego.Update) {
 
 func (p *person) says(text string) { p.t.Helper(); p.does(p.text(text)) }
 
-// taps taps a button of the newest message.
+// taps touches a button of the newest message.
 func (p *person) taps(start string) { p.t.Helper(); p.does(p.press(start)) }
 
 // tapsBlind taps what no message offers.
@@ -105,14 +108,6 @@ func (p *person) sendsFile(id, name string) {
 
 	sent := p.text("")
 	sent.Message.Document = &telego.Document{FileID: id, FileUniqueID: id, FileName: name, FileSize: 100}
-	p.does(sent)
-}
-
-func (p *person) sendsPicture() {
-	p.t.Helper()
-
-	sent := p.text("")
-	sent.Message.Photo = []telego.PhotoSize{{FileID: "picture", Width: 90, Height: 90}}
 	p.does(sent)
 }
 
@@ -233,7 +228,9 @@ func (p *person) keepGoods() {
 	require.NoError(p.t, err)
 
 	other.Price.Value = 51_000
-	require.NoError(p.t, p.goods.SaveProduct(p.t.Context(), demo, other.Product, catalog.Editor{User: citra, Role: "admin", Cause: "other"}))
+
+	by := catalog.Editor{User: citra, Role: "admin", Cause: "other"}
+	require.NoError(p.t, p.goods.SaveProduct(p.t.Context(), demo, other.Product, by))
 	p.taps("form:save")
 }
 
@@ -297,6 +294,13 @@ func (p *person) keepOrders() {
 	p.taps("staff:proof")
 	p.taps("staff:confirm")
 	p.taps("staff:confirmed")
+	p.says("/find " + made.Label())
+	p.taps("staff:answers")
+	require.NoError(p.t, p.terms.Submit(p.t.Context(), terms.Submission{
+		Which:  terms.Which{Store: demo, Order: made.ID, Product: joki},
+		Answer: terms.Answer{Text: "ID <123>", Photo: "profile"}, User: made.User,
+	}, "answer", time.Hour))
+	p.taps("staff:answers")
 	p.says("/find " + made.Label())
 	p.taps("staff:fulfil")
 	p.says("Rank-mu sudah Mythic")
@@ -377,4 +381,14 @@ func TestTheChartIsAPicture(t *testing.T) {
 	if path := os.Getenv("LAPAK_CHART"); path != "" {
 		require.NoError(t, os.WriteFile(path, m.phone.content, 0o600))
 	}
+}
+
+// allRows gives everything that a table holds.
+func allRows(t *testing.T, of *counted) []table.Row {
+	t.Helper()
+
+	rows, ok := of.Table.(*memory.Table)
+	require.True(t, ok)
+
+	return rows.All()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"strconv"
+	"strings"
 
 	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -59,7 +60,7 @@ func textSetting(name, label, ask, language string, of func(*store.Shop) *map[st
 // countSetting is a number whose zero means a default.
 func countSetting(name, label, ask string, most int64, of func(*store.Shop) *int) setting {
 	return setting{
-		field{name: name, label: label, ask: ask, optional: true, read: readNumber(1, most), shown: shownNumber},
+		field{name: name, label: label, ask: ask, optional: true, read: readNumber(most), shown: shownNumber},
 		func(shop store.Shop) string { return unlessZero(int64(*of(&shop))) },
 		func(shop *store.Shop, value string) { *of(shop) = int(whole(value)) },
 	}
@@ -74,7 +75,10 @@ func settingsOfShop() []setting {
 
 	return []setting{
 		{
-			field{name: "open", label: "storefront.open", ask: "storefront.ask_open", offered: yesNo("storefront.yes", "storefront.no"), shown: shownYes},
+			field{
+				name: "open", label: "storefront.open", ask: "storefront.ask_open",
+				offered: yesNo("storefront.yes", "storefront.no"), shown: shownYes,
+			},
 			func(of store.Shop) string { return yesOrNo(of.Open) },
 			func(of *store.Shop, value string) { of.Open = value == "yes" },
 		},
@@ -126,13 +130,13 @@ func settingOf(name string) (setting, bool) {
 
 // shopSettings shows the settings with a way to change each.
 func (c *Chat) shopSettings(ctx context.Context, r *request, _ string) error {
-	html := r.words.html("storefront.title", errs.Args{"Store": r.store.Name}) + "\n"
+	lines := []string{r.words.html("storefront.title", errs.Args{"Store": r.store.Name}), ""}
 
 	var rows [][]message.Button
 
 	for at, one := range settingsOfShop() {
 		f := filling{Values: map[string]string{one.name: one.get(r.store.Shop)}}
-		html += "\n" + r.words.line(r, one.field, f)
+		lines = append(lines, r.words.line(r, one.field, f))
 
 		if at%columns == 0 {
 			rows = append(rows, nil)
@@ -141,9 +145,9 @@ func (c *Chat) shopSettings(ctx context.Context, r *request, _ string) error {
 		rows[len(rows)-1] = append(rows[len(rows)-1], r.words.duty(one.label, "set", one.name))
 	}
 
-	html += "\n" + r.words.html("storefront.gateways", errs.Args{"Count": len(r.store.Shop.Gateways)})
+	lines = append(lines, r.words.html("storefront.gateways", errs.Args{"Count": len(r.store.Shop.Gateways)}))
 
-	return c.show(ctx, r, message.Text{HTML: html, Buttons: append(rows, r.words.backToDuty("home"))})
+	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(rows, r.words.backToDuty("home"))})
 }
 
 // settingForm changes one setting: which one stands in About.
@@ -234,18 +238,18 @@ func (c *Chat) auditLog(ctx context.Context, r *request, after string) error {
 		return errs.Context(err, "read the audit log")
 	}
 
-	html := r.words.html("audit.title", nil)
+	lines := []string{r.words.html("audit.title", nil)}
 	if len(entries) == 0 {
-		html += "\n\n" + r.words.html("audit.empty", nil)
+		lines = append(lines, "", r.words.html("audit.empty", nil))
 	}
 
 	names := map[int64]string{}
 
 	for _, entry := range entries {
-		html += "\n\n" + r.words.html("audit.entry", errs.Args{
+		lines = append(lines, "", r.words.html("audit.entry", errs.Args{
 			"When": r.words.moment(entry.At, r.store.TimeZone), "Who": c.nameOf(ctx, r, names, entry.By), "Action": entry.Action,
 			"Target": entry.Target,
-		})
+		}))
 
 		const most = 160
 
@@ -261,7 +265,7 @@ func (c *Chat) auditLog(ctx context.Context, r *request, after string) error {
 				short += "…"
 			}
 
-			html += "\n" + r.words.html(part.key, errs.Args{"Text": short})
+			lines = append(lines, r.words.html(part.key, errs.Args{"Text": short}))
 		}
 	}
 
@@ -270,7 +274,7 @@ func (c *Chat) auditLog(ctx context.Context, r *request, after string) error {
 		rows = append(rows, []message.Button{r.words.duty("staff.button_more", "audit", entries[len(entries)-1].Place())})
 	}
 
-	return c.show(ctx, r, message.Text{HTML: html, Buttons: append(rows, r.words.backToDuty("home"))})
+	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(rows, r.words.backToDuty("home"))})
 }
 
 // nameOf gives what a person is called, each read once; what cannot be read is a number.

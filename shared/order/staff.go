@@ -133,7 +133,7 @@ func (s *Service) Fulfil(ctx context.Context, ref Ref, note string, by catalog.E
 		case !order.FulfilledAt.IsZero() && order.Cause == by.Cause:
 			return effects{}, errAsItIs
 		case !order.Unfulfilled():
-			return effects{}, errs.New(errs.Conflict, "fulfil order %s: it is %s, and nothing is left to do by hand", order.ID, order.State).
+			return effects{}, errs.New(errs.Conflict, "fulfil order %s: it is %s, nothing is left to do by hand", order.ID, order.State).
 				Tell("ordering.nothing_by_hand", nil)
 		}
 

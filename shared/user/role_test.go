@@ -173,7 +173,7 @@ func TestFind(t *testing.T) {
 	}
 
 	for text, want := range map[string][]int64{
-		"@ani_s": {7}, "ANI_S": {7}, "8 ": {8}, "@citra": {9}, "@budi": nil, "": nil, "@": nil, "99": nil, "-8": nil, "8#": nil,
+		"@ani_s": {7}, "ANI_S": {7}, "8\n": {8}, "@citra": {9}, "@budi": nil, "": nil, "@": nil, "99": nil, "-8": nil, "8#": nil,
 	} {
 		require.Equal(t, want, find(text), "%q", text)
 	}
