@@ -22,7 +22,6 @@ import (
 	"github.com/lapak-id/lapak/shared/order"
 	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/table/memory"
-	"github.com/lapak-id/lapak/shared/terms"
 	"github.com/lapak-id/lapak/shared/transcript"
 	"github.com/lapak-id/lapak/shared/user"
 )
@@ -294,13 +293,6 @@ func (p *person) keepOrders() {
 	p.taps("staff:proof")
 	p.taps("staff:confirm")
 	p.taps("staff:confirmed")
-	p.says("/find " + made.Label())
-	p.taps("staff:answers")
-	require.NoError(p.t, p.terms.Submit(p.t.Context(), terms.Submission{
-		Which:  terms.Which{Store: demo, Order: made.ID, Product: joki},
-		Answer: terms.Answer{Text: "ID <123>", Photo: "profile"}, User: made.User,
-	}, "answer", time.Hour))
-	p.taps("staff:answers")
 	p.says("/find " + made.Label())
 	p.taps("staff:fulfil")
 	p.says("Rank-mu sudah Mythic")
