@@ -20,7 +20,7 @@ import (
 const (
 	tapCheckout = "buy:"  // what is bought: see basket
 	tapAccounts = "bank:" // the same, to choose the bank of a virtual account
-	tapPay      = "pay:" // METHOD:STAMP:SOURCE
+	tapPay      = "pay:"  // METHOD:STAMP:SOURCE
 )
 
 // Where what is bought stands: there, or in the button itself, PRODUCT:COUNT.
@@ -124,7 +124,13 @@ func (c *Chat) checkout(ctx context.Context, r *request, source string, atBank b
 	}
 
 	bought, err := c.basket(ctx, r, source)
-	if err != nil || len(bought.items) == 0 && bought.amount == 0 {
+
+	switch {
+	case errs.Is(err, errs.Invalid): // a button that is none of ours
+		return c.oldTap(ctx, r)
+	case err != nil:
+		return err
+	case len(bought.items) == 0 && bought.amount == 0:
 		return c.cart(ctx, r)
 	}
 
@@ -179,7 +185,9 @@ func (c *Chat) checkout(ctx context.Context, r *request, source string, atBank b
 
 // divided gives the ways of paying without virtual accounts, and these, where
 // they are so many that they have a screen of their own.
-func divided(options []payOption) (ways, accounts []payOption) {
+func divided(options []payOption) ([]payOption, []payOption) {
+	var ways, accounts []payOption
+
 	for _, option := range options {
 		if strings.HasSuffix(string(option.method), "_va") {
 			accounts = append(accounts, option)
@@ -353,6 +361,10 @@ func (c *Chat) pay(ctx context.Context, r *request) error {
 	}
 
 	bought, err := c.basket(ctx, r, source)
+	if errs.Is(err, errs.Invalid) { // a button that is none of ours
+		return c.oldTap(ctx, r)
+	}
+
 	if err != nil {
 		return err
 	}
