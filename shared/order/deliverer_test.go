@@ -12,6 +12,7 @@ import (
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
 	"github.com/lapak-id/lapak/shared/order"
+	"github.com/lapak-id/lapak/shared/queue"
 )
 
 // paid gives an order of keys that is paid.
@@ -441,4 +442,24 @@ func TestSalesAreToldByTheDayOfTheStore(t *testing.T) {
 	none, err := w.orders.Sales(ctx, kopi, start.AddDate(0, 0, 1), start.AddDate(0, 0, 2), jakarta)
 	require.NoError(t, err)
 	require.Empty(t, none)
+}
+
+// FuzzHandle: whatever lies in the queue neither stops the worker nor says anything.
+func FuzzHandle(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"task":"goods"}`, `null`, `[`, `{"task":"show-bill","store":"kopi","user":1,"order":"x"}`,
+		`{"task":"terms","store":"kopi"}`, `{"task":"bill","store":"kopi"}`, `{"task":7}`,
+	} {
+		f.Add([]byte(seed))
+	}
+
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w := newWorld(t, fault.None{})
+		before := len(w.state.All())
+
+		err := w.deliverer.Handle(ctx, queue.Delivery{Attempt: 1, Message: queue.Message{Body: body}})
+		require.NotEqual(t, errs.Internal, errs.CodeOf(err), "%v", err)
+		require.Len(t, w.state.All(), before)
+		require.Empty(t, w.messenger.said)
+	})
 }

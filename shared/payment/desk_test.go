@@ -938,3 +938,22 @@ func TestWhatAnOrderCosts(t *testing.T) {
 	require.Equal(t, 1, w.calls.writes-before, "settlement is one transaction")
 	require.Equal(t, 1, w.pakasir.asked)
 }
+
+// FuzzHandle: whatever lies in the queue neither stops the desk nor moves money.
+func FuzzHandle(f *testing.F) {
+	for _, seed := range []string{
+		`{}`, `{"task":"bill"}`, `null`, `[`, `{"task":"notice","store":"kopi","user":1,"order":"x","gateway":"pakasir"}`,
+		`{"task":"stars","store":"kopi","user":1,"order":"x"}`, `{"task":"goods","store":"kopi"}`, `{"task":7}`,
+	} {
+		f.Add([]byte(seed))
+	}
+
+	f.Fuzz(func(t *testing.T, body []byte) {
+		w := newWorld(t)
+		before := len(w.state.All())
+
+		err := w.desk.Handle(ctx, queue.Delivery{Attempt: 1, Message: queue.Message{Body: body}})
+		require.NotEqual(t, errs.Internal, errs.CodeOf(err), "%v", err)
+		require.Len(t, w.state.All(), before)
+	})
+}
