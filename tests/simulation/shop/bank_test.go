@@ -240,11 +240,15 @@ func (b *bank) Authenticate(
 	var said notice
 
 	_, err := fault.Around(ctx, b.world.plan, "gateway.authenticate", func() error {
+		if err := json.Unmarshal(notification.Body, &said); err != nil {
+			return errs.Wrap(err, errs.Invalid, "read a notification")
+		}
+
 		if notification.Headers["x-secret"] != hookSecret+of.ID {
 			return errs.New(errs.Unauthorized, "wrong secret")
 		}
 
-		return json.Unmarshal(notification.Body, &said)
+		return nil
 	})
 
 	return payment.Notice{Reference: said.Reference, Transaction: said.Transaction}, err

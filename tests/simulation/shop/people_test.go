@@ -27,8 +27,9 @@ const (
 	guide   = "guide"   // a file
 	service = "service" // somebody does something
 
-	couponCode = "HEMAT"
-	couponUses = 3
+	couponCode     = "HEMAT"
+	couponUses     = 3
+	couponPerBuyer = 2
 
 	// goodsMark begins each unit's content: it must never stand in a log.
 	goodsMark = "RAHASIA-"
@@ -90,7 +91,7 @@ func (w *world) furnish() {
 		}
 
 		w.must(w.bot.catalog.SaveCoupon(ctx, id, catalog.Coupon{
-			Code: couponCode, Percent: 10, Uses: couponUses, PerBuyer: 2,
+			Code: couponCode, Percent: 10, Uses: couponUses, PerBuyer: couponPerBuyer,
 		}, by()))
 	}
 }

@@ -63,7 +63,7 @@ type watch struct {
 	outbox   map[string]string
 	placedBy map[string]order.Ref // cause and person
 	seen     map[string]bool      // contents in chats: store, chat, content
-	finals   map[order.Ref]order.State
+	read     map[unitKey]bool     // units that somebody has seen
 
 	dirtyStocks map[shelf]bool
 	dirtyPurses map[purse]bool
@@ -75,7 +75,7 @@ func newWatch(w *world) *watch {
 		world: w, orders: map[order.Ref]order.Order{}, units: map[unitKey]catalog.Unit{}, stocks: map[shelf]*stock{},
 		purses: map[purse]int64{}, balances: map[purse]int64{}, lines: map[purse]int64{}, expected: map[purse]int64{},
 		charges: map[moneyKey]charge{}, counted: map[limit]int64{}, used: map[limit]int64{}, outbox: map[string]string{},
-		placedBy: map[string]order.Ref{}, seen: map[string]bool{}, finals: map[order.Ref]order.State{},
+		placedBy: map[string]order.Ref{}, seen: map[string]bool{}, read: map[unitKey]bool{},
 		dirtyStocks: map[shelf]bool{}, dirtyPurses: map[purse]bool{}, dirtyLimits: map[limit]bool{},
 	}
 }
@@ -199,7 +199,12 @@ func (w *watch) followPerson(change table.Change, of, person string, sk []string
 	case "bought":
 		w.count(limit{of, person, sk[1]}, change.New.Counters["count"])
 	case "coupon":
-		w.count(limit{of, person, sk[1]}, change.New.Counters["orders"])
+		used := change.New.Counters["orders"]
+		if used > couponPerBuyer {
+			w.world.wrongf("coupon %s of %s is used %d times by %s", sk[1], of, used, person)
+		}
+
+		w.count(limit{of, person, sk[1]}, used)
 	}
 }
 
@@ -256,6 +261,10 @@ func (w *watch) followUnit(change table.Change, of string) {
 	}
 
 	stock.move(unit, 1)
+
+	if unit.Order == "" && w.read[key] {
+		w.world.wrongf("unit %v is free again, though somebody has read it", key)
+	}
 
 	if change.New.Index.IsZero() != (unit.Order != "") {
 		w.world.wrongf("unit %v of order %q: its place in the index is %s", key, unit.Order, change.New.Index)
@@ -426,6 +435,12 @@ func (w *watch) compare(before, now order.Order) {
 		w.world.wrongf("order %s is paid without a receipt", now.ID)
 	}
 
+	// With clocks that agree and nothing that fails, goods need nobody to look after them.
+	late := now.Checks > before.Checks && (before.State == order.Paid || before.State == order.Delivering)
+	if late && w.world.calm && !w.world.clocksDiffer && now.PaidAt.After(w.world.calmSince) {
+		w.world.wrongf("order %s was paid, its goods were not sent at once", now.ID)
+	}
+
 	if before.State == now.State && before.State != order.Paid && unitsOf(before) != unitsOf(now) && now.State != order.Delivered {
 		w.world.wrongf("order %s, %s, has other units than before", now.ID, now.State)
 	}
@@ -587,4 +602,5 @@ func (w *watch) handedOver(key chatKey, content string) {
 	}
 
 	w.seen[fmt.Sprint(key, content)] = true
+	w.read[name] = true
 }

@@ -69,17 +69,18 @@ type world struct {
 	sweeper    *outbox.Relay
 	reconciler *order.Reconciler
 
-	pending   []update       // taps and messages that Telegram has not got rid of
-	notices   []notification // that gateways have not got rid of
-	streamed  string         // the last change that relay has dealt with
-	retried   int            // how often relay has failed at the change behind it
-	causes    int            // of updates
-	goods     int            // contents that were made
-	steps     int
-	depth     int // how many processes are at it
-	calm      bool
-	calmSince time.Time // nothing has failed since
-	broken    string    // what was found wrong in the middle of a call
+	pending      []update       // taps and messages that Telegram has not got rid of
+	notices      []notification // that gateways have not got rid of
+	streamed     string         // the last change that relay has dealt with
+	retried      int            // how often relay has failed at the change behind it
+	causes       int            // of updates
+	goods        int            // contents that were made
+	steps        int
+	depth        int // how many processes are at it
+	calm         bool
+	calmSince    time.Time // nothing has failed since
+	clocksDiffer bool
+	broken       string // what was found wrong in the middle of a call
 
 	books   books
 	watched *watch
@@ -110,6 +111,7 @@ type interleaved struct {
 	*fault.Seeded
 
 	meanwhile func()
+	lags      func() bool // the index, behind the table
 	trace     hash.Hash64 // of all calls
 }
 
@@ -117,7 +119,15 @@ type interleaved struct {
 func (i *interleaved) Next(op string) fault.Kind {
 	_, _ = i.trace.Write([]byte(op)) // a hash takes everything
 
-	if i.meanwhile != nil && op != tables.OpIndex { // the index follows inside of a write
+	if op == tables.OpIndex { // inside of a write: nobody comes in between
+		if i.lags() {
+			return fault.Delay
+		}
+
+		return fault.Pass
+	}
+
+	if i.meanwhile != nil {
 		i.meanwhile()
 	}
 
@@ -132,13 +142,13 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		Seeded: fault.NewSeeded(seed, rate, time.Minute,
 			fault.FailBefore, fault.FailAfter, fault.Throttle, fault.Duplicate, fault.Delay, fault.Reorder,
 			fault.KillBefore, fault.KillAfter),
-		trace: fnv.New64a(),
+		trace: fnv.New64a(), lags: func() bool { return false },
 	}
 	w := &world{
 		t: t, random: rand.New(rand.NewPCG(seed, 1)), clock: now, plan: plan,
 		state: tables.New(now, plan), scratch: tables.New(now, plan), sealer: seals.New("master", plan),
 		alerts: topics.New(now, plan), queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
-		books: newBooks(),
+		books: newBooks(), clocksDiffer: seed%3 != 0,
 	}
 	w.people = newTelegram(w)
 
@@ -158,28 +168,28 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 	}
 
 	w.watched = newWatch(w)
-	w.calmly(func() { w.build(seed%3 != 0) })
+	w.calmly(func() { w.build() })
 
 	plan.meanwhile = w.meanwhile
+	plan.lags = func() bool { return !w.calm && rate > 0 && w.odds(3) }
 
 	return w
 }
 
 // build wires the functions as functions/*/main.go do.
-func (w *world) build(clocksDiffer bool) {
-	started := func() *process { return w.newProcess(clocksDiffer) }
+func (w *world) build() {
 	till := func(of *process) *payment.Gateways {
 		return payment.NewGateways(w.scratch, w.alerts, of.clock, w.banks[0], w.banks[1])
 	}
 
-	w.bot = started()
+	w.bot = w.newProcess()
 
-	pay := started()
+	pay := w.newProcess()
 	desk := payment.NewDesk(payment.DeskOptions{
 		Orders: pay.orders, Stores: pay.stores, Till: till(pay), Stars: w.people, Clock: pay.clock,
 	})
 
-	send := started()
+	send := w.newProcess()
 	deliverer := order.NewDeliverer(order.DelivererOptions{
 		Orders: send.orders, Catalog: send.catalog, Stores: send.stores, Users: user.NewRepository(w.state, send.clock),
 		Staff: user.NewRepository(w.state, send.clock), Scratch: w.scratch, Alerts: w.alerts, Messenger: w.people,
@@ -190,7 +200,7 @@ func (w *world) build(clocksDiffer bool) {
 		queue.Updates: w.answer, queue.Payments: desk.Handle, queue.Deliveries: deliverer.Handle,
 	}
 
-	notified := started()
+	notified := w.newProcess()
 	w.door = callback.New(callback.Options{
 		Stores: notified.stores, Gateways: []payment.Notifier{w.banks[0], w.banks[1]}, State: w.state, Clock: notified.clock,
 	})
@@ -198,9 +208,9 @@ func (w *world) build(clocksDiffer bool) {
 	senders := map[queue.Name]queue.Sender{
 		queue.Payments: w.queues[queue.Payments], queue.Deliveries: w.queues[queue.Deliveries],
 	}
-	w.relay = outbox.NewRelay(w.state, senders, started().clock)
+	w.relay = outbox.NewRelay(w.state, senders, w.newProcess().clock)
 
-	swept := started()
+	swept := w.newProcess()
 	w.swept = swept.clock
 	w.sweeper = outbox.NewRelay(w.state, senders, swept.clock)
 	w.reconciler = order.NewReconciler(swept.orders, swept.stores, nil)
@@ -208,9 +218,9 @@ func (w *world) build(clocksDiffer bool) {
 	w.furnish()
 }
 
-func (w *world) newProcess(clockDiffers bool) *process {
+func (w *world) newProcess() *process {
 	var by time.Duration
-	if clockDiffers {
+	if w.clocksDiffer {
 		by = time.Duration(w.random.Int64N(int64(2*maxSkew))) - maxSkew
 	}
 
