@@ -108,9 +108,8 @@ func (b *bank) Bill(ctx context.Context, invoice payment.Invoice) (order.Bill, e
 		return order.Bill{}, err
 	}
 
-	if b.world.odds(12) && !b.world.calm { // paid, and told, before this call has returned
-		b.pay(made)
-		b.tell(made.store, made.reference, made.id)
+	if b.world.odds(12) && !b.world.calm {
+		b.payAtOnce(made)
 		b.world.hearOfPayment() //nolint:contextcheck // these are processes of their own
 	}
 
@@ -123,6 +122,24 @@ func (b *bank) Bill(ctx context.Context, invoice payment.Invoice) (order.Bill, e
 	}
 
 	return bill, nil
+}
+
+// payAtOnce has a transaction paid, and told, before the call that made it has
+// returned. Should its answer be lost, nobody but the bank knows of it: then it
+// does not lie, and tells until it is heard.
+func (b *bank) payAtOnce(of *transaction) {
+	if !of.paid.IsZero() || of.ended {
+		return
+	}
+
+	b.pay(of)
+
+	if of.lie != stillPending {
+		of.lie = truth
+	}
+
+	b.tell(of.store, of.reference, of.id)
+	b.world.notices[len(b.world.notices)-1].insists = true
 }
 
 func asked(invoice payment.Invoice) money.Amount {

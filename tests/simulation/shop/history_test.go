@@ -4,23 +4,25 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/lapak-id/lapak/shared/table"
 )
 
-// tellHistory prints, for the replay of a run, all that happened to what ORDER
-// names: its rows one after the other, what people see and what banks know.
-func (w *world) tellHistory() {
-	id := os.Getenv("ORDER")
+// watched is the order of which the replay of a run tells everything.
+func watched() string { return os.Getenv("ORDER") }
+
+// tell prints a change of the order's rows as it is seen.
+func (w *world) tell(change table.Change) {
+	if id := watched(); id != "" && change.New != nil && strings.Contains(string(change.New.Body), id) {
+		w.t.Logf("step %d: %s version %d: %s", w.steps, change.New.Key, change.New.Version, change.New.Body)
+	}
+}
+
+// tellEnd prints what people see of the order, and what banks know.
+func (w *world) tellEnd() {
+	id := watched()
 	if id == "" {
 		return
-	}
-
-	changes, err := w.state.Changes("")
-	w.must(err)
-
-	for _, change := range changes {
-		if row := change.New; row != nil && strings.Contains(string(row.Body), id) {
-			w.t.Logf("%s version %d: %s", row.Key, row.Version, row.Body)
-		}
 	}
 
 	for key, texts := range w.people.chats {

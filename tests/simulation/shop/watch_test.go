@@ -105,7 +105,7 @@ func (w *watch) look() {
 	clear(w.dirtyLimits)
 
 	if w.world.broken != "" {
-		w.world.tellHistory()
+		w.world.tellEnd()
 		w.world.t.Fatalf("step %d: %s", w.world.steps, w.world.broken)
 	}
 }
@@ -140,6 +140,7 @@ func (w *watch) follow() {
 
 	for _, change := range changes {
 		w.last = change.ID
+		w.world.tell(change)
 
 		row := change.New
 		if row == nil {
