@@ -192,8 +192,9 @@ func (s *Service) stockChunk(ctx context.Context, store, product string, units [
 	if errs.Is(err, errs.Conflict) {
 		// The only condition that is left is the chunk's own row: the same
 		// import, running twice, was faster.
-		if again, _, err := table.Read[chunk](ctx, s.state, key); err == nil {
-			return again, nil
+		again, _, reading := table.Read[chunk](ctx, s.state, key)
+		if !errs.Is(reading, errs.NotFound) {
+			return again, reading
 		}
 	}
 

@@ -211,13 +211,15 @@ func (c *Chat) met(next handler) handler {
 		}
 
 		if found.Blocked && r.membership == nil {
+			// First what waits for them: should this process die in between, the
+			// update comes again and finds them blocked still.
+			if err := c.resumeOrders(ctx, r); err != nil {
+				return err
+			}
+
 			found, err = c.Users.Change(ctx, r.storeID, r.from.ID, func(user *user.User) { user.Blocked = false })
 			if err != nil {
 				return errs.Context(err, "unblock the user of an update")
-			}
-
-			if err := c.resumeOrders(ctx, r); err != nil {
-				return err
 			}
 		}
 

@@ -15,6 +15,9 @@ const (
 	stuckAfter = 10 * time.Minute
 	// stuckMost is how often at least the goods of an order are tried again.
 	stuckMost = 6 * time.Hour
+	// heldLooks is how often goods that wait for a person who had blocked the
+	// bot are tried again by the clock: their return may cross the waiting.
+	heldLooks = 8
 )
 
 // lateLooks gives the waits between the looks for late payments, from when an
@@ -70,4 +73,14 @@ func secondLook(order Order, now time.Time) time.Time {
 // stuckLook gives when the clock looks next after goods that are on their way.
 func stuckLook(order Order, now time.Time) time.Time {
 	return now.Add(min(stuckAfter<<min(order.Checks, 10), stuckMost))
+}
+
+// heldLook gives when the clock tries goods again that wait for their buyer;
+// zero after a few days.
+func heldLook(order Order, now time.Time) time.Time {
+	if order.Checks >= heldLooks {
+		return time.Time{}
+	}
+
+	return now.Add(stuckMost)
 }

@@ -174,7 +174,7 @@ func (d *Deliverer) sendAgain(ctx context.Context, job job) error {
 
 	for _, part := range parts {
 		if err := d.sendPart(ctx, job, part); err != nil {
-			return d.unsentAgain(ctx, err)
+			return d.unsentAgain(ctx, job, err)
 		}
 	}
 
@@ -184,15 +184,20 @@ func (d *Deliverer) sendAgain(ctx context.Context, job job) error {
 }
 
 // unsentAgain has a repetition come again, but not to a person who has blocked
-// the bot: they can ask for it again.
-func (d *Deliverer) unsentAgain(ctx context.Context, failure error) error {
-	if errs.Is(failure, errs.Unauthorized) {
-		slog.InfoContext(ctx, "not sent again: the person has blocked the bot", "error", failure)
-
-		return nil
+// the bot: they can ask for it again. Of a unit that replaces another they do
+// not know: it waits for them.
+func (d *Deliverer) unsentAgain(ctx context.Context, job job, failure error) error {
+	if !errs.Is(failure, errs.Unauthorized) {
+		return failure
 	}
 
-	return failure
+	if len(job.message.Units) > 0 {
+		return d.unsent(ctx, job, failure)
+	}
+
+	slog.InfoContext(ctx, "not sent again: the person has blocked the bot", "error", failure)
+
+	return nil
 }
 
 // only gives the lines that have some of the units, with those alone.
@@ -467,12 +472,13 @@ func (s *Service) releaseSending(ctx context.Context, ref Ref) error {
 
 // hold has goods wait for a person who has blocked the bot.
 func (s *Service) hold(ctx context.Context, ref Ref) error {
-	_, err := s.move(ctx, ref, func(order *Order, _ time.Time) (effects, error) {
-		if order.Held || order.State != Delivering {
+	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
+		if order.Held || (order.State != Delivering && order.State != Delivered) {
 			return effects{}, errAsItIs
 		}
 
-		order.Held, order.Due, order.Lease = true, time.Time{}, time.Time{}
+		order.Held, order.Lease = true, time.Time{}
+		order.Due = heldLook(*order, now)
 
 		return effects{}, nil
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
@@ -119,20 +120,35 @@ func (s *Service) visit(ctx context.Context, ref Ref) error {
 
 			return check(), nil
 		case Delivered, Refunded:
-			if order.toClose() {
-				order.Checks++
-				order.Due = secondLook(*order, now)
-
-				return effects{tasks: []task{{message: Message{Task: CloseBill}}}}, nil
-			}
+			return visitEnded(order, now), nil
 		}
 
-		order.Due = time.Time{}
-
-		return effects{}, nil
+		return effects{}, errs.New(errs.Internal, "look after order %s: it is %q", order.ID, order.State)
 	})
 
 	return err
+}
+
+// visitEnded looks after what an order that was paid may still need: other
+// bills closed, and a replacement that waits for its buyer sent again.
+func visitEnded(order *Order, now time.Time) effects {
+	var follow effects
+
+	if order.toClose() {
+		follow.tasks = append(follow.tasks, task{message: Message{Task: CloseBill}})
+	}
+
+	if order.Held && order.State == Delivered {
+		follow.tasks = append(follow.tasks, task{message: Message{
+			Task: SendGoods, Cause: "held " + strconv.FormatInt(order.Version, 10),
+		}})
+	}
+
+	order.Held = false
+	order.Checks++
+	order.Due = secondLook(*order, now)
+
+	return follow
 }
 
 // visitAwaiting has the gateway asked; an order that should long have been
@@ -153,6 +169,7 @@ func check() effects { return effects{tasks: []task{{message: Message{Task: Chec
 
 func visitStuck(order *Order, now time.Time) effects {
 	order.Checks++
+	order.Held = false // it is again where its buyer still does not want to hear
 	order.Due = stuckLook(*order, now)
 
 	follow := effects{tasks: []task{{message: Message{Task: SendGoods}}}}

@@ -368,7 +368,10 @@ func (s *Service) Resume(ctx context.Context, store string, user int64, _ string
 // resume has goods sent that are on their way, or wait for their buyer.
 func (s *Service) resume(ctx context.Context, ref Ref) error {
 	_, err := s.move(ctx, ref, func(order *Order, now time.Time) (effects, error) {
-		if order.State != Paid && order.State != Delivering {
+		switch {
+		case order.State == Delivered && order.Held: // a replacement
+			return visitEnded(order, now), nil
+		case order.State != Paid && order.State != Delivering:
 			return effects{}, errAsItIs
 		}
 

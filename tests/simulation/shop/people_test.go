@@ -132,7 +132,8 @@ const (
 	actCheck     act = "check"
 	actProve     act = "prove"
 	actResend    act = "resend"
-	actBack      act = "back"
+	actBack      act = "back" // they have unblocked the bot
+	actHello     act = "hello"
 	actPaidStars act = "paid stars"
 
 	// The owner's.
@@ -346,7 +347,11 @@ func (w *world) answer(ctx context.Context, delivery queue.Delivery) error {
 		return errs.Wrap(err, errs.Internal, "read an update")
 	}
 
-	err := w.carryOut(ctx, asked)
+	err := w.welcome(ctx, asked)
+	if err == nil {
+		err = w.carryOut(ctx, asked)
+	}
+
 	if errs.Retryable(err) && !errs.Is(err, errs.Limited) || injected(err) {
 		return err
 	}
@@ -358,6 +363,25 @@ func (w *world) answer(ctx context.Context, delivery queue.Delivery) error {
 	}
 
 	return nil
+}
+
+// welcome has sent what waited for somebody who had blocked the bot and writes
+// again, as the chat does.
+func (w *world) welcome(ctx context.Context, asked update) error {
+	users := user.NewRepository(w.state, w.bot.clock)
+
+	found, err := users.Get(ctx, asked.Store, asked.User)
+	if err != nil || !found.Blocked && asked.Act != actBack {
+		return err
+	}
+
+	if err := w.bot.orders.Resume(ctx, asked.Store, asked.User, asked.Cause); err != nil {
+		return err
+	}
+
+	_, err = users.Change(ctx, asked.Store, asked.User, func(user *user.User) { user.Blocked = false })
+
+	return err
 }
 
 // injected reports whether a plan is behind an error.
@@ -381,8 +405,7 @@ func (w *world) carryOut(ctx context.Context, asked update) error {
 		_, err = orders.Prove(ctx, asked.Order, "photo-"+asked.Cause)
 	case actResend:
 		err = orders.Resend(ctx, asked.Order, asked.Cause)
-	case actBack:
-		err = orders.Resume(ctx, asked.Store, asked.User, asked.Cause)
+	case actBack, actHello:
 	case actPaidStars:
 		err = orders.Report(ctx, asked.Order, order.TakeStars, asked.Receipt)
 	case actConfirm:

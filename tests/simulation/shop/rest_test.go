@@ -142,6 +142,8 @@ func (w *watch) mustShow(of order.Order, notAnyMore string) {
 
 // mustIndex checks that the index of free units names those that are free.
 func (w *watch) mustIndex() {
+	w.world.clock.Advance(longestWait) // the index lags behind by so much at most
+
 	for of := range w.stocks {
 		tenant, err := table.TenantOf(of.store)
 		w.world.must(err)

@@ -211,6 +211,17 @@ func (g *telegram) comeBack() {
 	}
 }
 
+// greet has everybody write whose goods wait for them, and reports whether
+// there was anybody.
+func (g *telegram) greet() bool {
+	waiting := g.world.watched.ordersWhere(func(o order.Order) bool { return o.Held && o.State.Open() })
+	for _, of := range waiting {
+		g.world.push(update{Store: of.Store, User: of.User, Act: actHello})
+	}
+
+	return len(waiting) > 0
+}
+
 func (g *telegram) unblock(key chatKey) {
 	delete(g.blocked, key)
 	g.world.push(update{Store: key.store, User: key.chat, Act: actBack})

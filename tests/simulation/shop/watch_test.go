@@ -531,7 +531,7 @@ func (w *watch) unrest() []string {
 	}
 
 	for _, ref := range w.refs {
-		if of := w.orders[ref]; of.State.Open() || !of.Due.IsZero() {
+		if of := w.orders[ref]; of.State.Open() && !of.Held || !of.Due.IsZero() {
 			left = append(left, fmt.Sprintf("order %s is %s, due %s", of.ID, of.State, of.Due))
 		}
 	}

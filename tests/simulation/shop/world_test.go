@@ -33,6 +33,9 @@ import (
 // maxSkew is how far the clock of a process is off at most.
 const maxSkew = 10 * time.Minute
 
+// longestWait is how late messages are at most, and the index.
+const longestWait = time.Minute
+
 // owner is the person who owns both stores.
 const owner = int64(1)
 
@@ -139,7 +142,7 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
 	plan := &interleaved{
-		Seeded: fault.NewSeeded(seed, rate, time.Minute,
+		Seeded: fault.NewSeeded(seed, rate, longestWait,
 			fault.FailBefore, fault.FailAfter, fault.Throttle, fault.Duplicate, fault.Delay, fault.Reorder,
 			fault.KillBefore, fault.KillAfter),
 		trace: fnv.New64a(), lags: func() bool { return false },
@@ -438,7 +441,7 @@ func (w *world) rest() {
 	w.calmSince = w.clock.Now()
 	w.people.comeBack()
 
-	const most = 1500
+	const most = 3000
 
 	for range most {
 		w.steps++
@@ -450,13 +453,13 @@ func (w *world) rest() {
 		moved := w.redrive() || w.settleDown()
 		w.watched.look()
 
-		if !moved && w.idle() {
-			return
-		}
-
-		if !moved {
+		switch {
+		case moved:
+		case !w.idle():
 			w.clock.Advance(w.untilNext())
 			w.stepSweep()
+		case !w.people.greet():
+			return
 		}
 	}
 
