@@ -64,7 +64,7 @@ reset: ## Forget what `make run` has kept
 ##@ Test
 
 .PHONY: test
-test: lint unit conformance sim stack browser contract cover ## Everything that must pass before a change is merged
+test: lint unit conformance sim mutants stack browser contract cover ## Everything that must pass before a change is merged
 
 .PHONY: unit
 unit: tools race-notice ## Unit tests, with the race detector
@@ -79,6 +79,10 @@ conformance: tools race-notice ## Each port's promises, held by its memory adapt
 sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=10000 runs, or SEED=n to replay one)
 	@SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 	@SHOP_SEEDS=$(SHOP_SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/shop | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
+
+.PHONY: mutants
+mutants: ## Take guards of orders and money out of the code, one by one: the simulation must find each
+	MUTANTS=1 $(GO) test -count=1 -timeout 20m -run '^TestMutations$$' ./tests/simulation/shop
 
 .PHONY: stack
 stack: ## Tests on the deployed local cloud, functions killed on the way

@@ -340,7 +340,7 @@ func (w *watch) followCharge(change table.Change) {
 		w.world.wrongf("charge %+v is counted for order %s, it was paid for %s", key, made.ID, paid.reference)
 	case paid.Amount != made.Amount:
 		w.world.wrongf("charge %+v is counted, %s was paid", made, paid.Amount)
-	case paid.right == (made.Outcome == order.Misfit) && !w.unknown(made):
+	case made.Outcome == order.Settled && !paid.right, made.Outcome == order.Misfit && paid.right && !w.unknown(made):
 		w.world.wrongf("charge %+v: it was paid as asked: %v", made, paid.right)
 	}
 
