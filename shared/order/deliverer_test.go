@@ -184,6 +184,24 @@ func TestGoodsOfABuyerWhoHasBlockedTheBotWait(t *testing.T) {
 	require.Len(t, w.messenger.texts("send"), 1)
 }
 
+func TestARefundWhileTheGoodsAreOnTheirWayStands(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fault.None{})
+	w.stock(1)
+	paid := w.paid(buyer, 1)
+
+	w.messenger.hang = func() {
+		_, err := w.orders.Refund(ctx, paid.Ref(), order.Refunding{By: admin, Reason: "asked", Cause: "tap"})
+		require.NoError(t, err)
+	}
+
+	w.goodsSent(paid, "goods")
+	require.Equal(t, order.Refunded, w.get(paid.Ref()).State)
+	require.Zero(t, w.read().available, "what was sent is not free again")
+	w.balanced()
+}
+
 func TestAFileATermAndSomethingByHand(t *testing.T) {
 	t.Parallel()
 

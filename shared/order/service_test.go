@@ -255,3 +255,90 @@ func TestOrdersAreTurnedInPages(t *testing.T) {
 	require.Equal(t, ids[1:3], page)
 	require.True(t, more)
 }
+
+func TestADisputedOrderIsItsOwnersToDecide(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fault.None{})
+	w.stock(1)
+	made := w.place(buyer, "tap")
+
+	wrong := receiptOf(made)
+	wrong.Transaction, wrong.Amount.Value = "wrong", 500
+
+	outcome, err := w.orders.Settle(ctx, made.Ref(), wrong)
+	require.NoError(t, err)
+	require.Equal(t, order.Misfit, outcome)
+	require.Equal(t, order.Disputed, w.get(made.Ref()).State)
+	require.Equal(t, int64(1), w.read().available)
+
+	outcome, err = w.orders.Settle(ctx, made.Ref(), receiptOf(made))
+	require.NoError(t, err)
+	require.Equal(t, order.Late, outcome)
+	require.Equal(t, price, w.balance(buyer), "what comes now is the buyer's")
+
+	_, err = w.orders.Refund(ctx, made.Ref(), order.Refunding{By: admin, Reason: "asked", Cause: "tap"})
+	require.NoError(t, err)
+	require.Equal(t, price+500, w.balance(buyer), "and what was held is given back")
+	w.balanced()
+}
+
+func TestARefundIsDoneOnce(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fault.None{})
+	w.stock(1)
+	paid := w.paid(buyer, 1)
+
+	for range 2 {
+		refunded, err := w.orders.Refund(ctx, paid.Ref(), order.Refunding{By: admin, Reason: "asked", Cause: "tap"})
+		require.NoError(t, err)
+		require.Equal(t, order.Refunded, refunded.State)
+	}
+
+	_, err := w.orders.Refund(ctx, paid.Ref(), order.Refunding{By: admin, Reason: "asked", Cause: "another tap"})
+	require.Equal(t, "ordering.not_paid", sentence(err))
+
+	_, err = w.orders.Refund(ctx, paid.Ref(), order.Refunding{By: admin, Cause: "tap"})
+	require.Equal(t, "ordering.no_reason", sentence(err))
+	require.Equal(t, price, w.balance(buyer))
+	w.balanced()
+}
+
+func TestNoOrderExpiresBeforeItsDeadline(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fault.None{})
+	w.stock(1)
+	made := w.place(buyer, "tap")
+
+	w.clock.Advance(15*time.Minute - time.Second)
+	require.Equal(t, errs.Conflict, errs.CodeOf(w.orders.Expire(ctx, made.Ref())))
+	w.clock.Advance(time.Second)
+	require.NoError(t, w.orders.Expire(ctx, made.Ref()))
+	require.Equal(t, order.Expired, w.get(made.Ref()).State)
+}
+
+// The clock closes an order that the payments worker should have closed: its
+// queue may be down for hours.
+func TestTheClockClosesWhatNobodyElseDoes(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t, fault.None{})
+	w.stock(1)
+	made := w.place(buyer, "tap")
+
+	for minute := range 30 {
+		w.clock.Advance(time.Minute)
+
+		_, err := w.reconciler.Reconcile(ctx)
+		require.NoError(t, err)
+
+		if minute < 24 {
+			require.Equal(t, order.Awaiting, w.get(made.Ref()).State, "minute %d", minute)
+		}
+	}
+
+	require.Equal(t, order.Expired, w.get(made.Ref()).State)
+	require.Equal(t, int64(1), w.read().available)
+}
