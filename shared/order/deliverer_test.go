@@ -396,7 +396,7 @@ func TestADepositIsInTheWalletAndSaid(t *testing.T) {
 	request.Kind, request.Items, request.Amount = order.Deposit, nil, 75_000
 
 	paid := w.settled(request)
-	require.Equal(t, int64(75_000), w.balance(buyer))
+	require.Equal(t, int64(75_000), w.balance())
 
 	w.goodsSent(paid, "goods")
 	require.Equal(t, []string{"keep it"}, w.messenger.texts("send"))

@@ -176,10 +176,10 @@ func (w *world) get(ref order.Ref) order.Order {
 	return found
 }
 
-func (w *world) balance(user int64) int64 {
+func (w *world) balance() int64 {
 	w.Helper()
 
-	holds, err := w.ledger.Balance(ctx, kopi, user)
+	holds, err := w.ledger.Balance(ctx, kopi, buyer)
 	require.NoError(w, err)
 
 	return holds.Value
