@@ -19,6 +19,7 @@ const maxBody = 64 << 10
 func (s *Server) faulty(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
+		s.state.Calls = append(s.state.Calls, r.Method+" "+r.URL.Path)
 		faults := s.state.Faults
 		s.mu.Unlock()
 

@@ -91,7 +91,7 @@ func New(options Options) (*Server, error) {
 		return nil, fmt.Errorf("read what the last run kept in %s: %w", s.file(), err)
 	}
 
-	s.state.Deliveries, s.state.Faults = nil, control.Faults{}
+	s.state.Deliveries, s.state.Calls, s.state.Faults = nil, nil, control.Faults{}
 
 	return s, nil
 }

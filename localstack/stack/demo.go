@@ -94,6 +94,10 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 		return err
 	}
 
+	if err := s.Operate(ctx, "", "gateway", "set", Demo().ID, "stars"); err != nil {
+		return fmt.Errorf("have the demo store take Stars: %w", err)
+	}
+
 	return s.stockDemo(ctx)
 }
 

@@ -35,8 +35,8 @@ func demoGoods() ([]catalog.Category, []catalog.Product, map[string]int) {
 			ID: "netflix", Category: "accounts", Policy: catalog.Units, Price: money.IDR(49_000), Stars: 150, Warranty: 30, LowStock: 3,
 			Name: catalog.Text{"id": "Netflix 1 bulan", "en": "Netflix 1 month"},
 			Description: catalog.Text{
-				"id": "Akun privat, garansi 30 hari. Terkirim otomatis setelah bayar.",
-				"en": "A private account, 30 days of warranty. Delivered by itself after payment.",
+				"id": "Akun privat untuk 1 perangkat, bisa menonton sampai 4K.",
+				"en": "A private account for one device, up to 4K.",
 			},
 		},
 		{

@@ -21,12 +21,13 @@ const (
 	root        = "../.."
 	screenshots = root + "/.build/screenshots"
 	picture     = root + "/infra/pictures/chat.png"
+	shopPicture = root + "/infra/pictures/shop.png"
 )
 
-// update renews the picture in the README:
+// update renews the pictures in the README:
 //
-//	go test ./tests/browser -run TestPhone -update
-var update = flag.Bool("update", false, "renew "+picture)
+//	go test ./tests/browser -run 'TestPhone|TestShop' -update
+var update = flag.Bool("update", false, "renew "+picture+" and "+shopPicture)
 
 // What all tests share.
 var (

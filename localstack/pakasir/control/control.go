@@ -104,6 +104,7 @@ type State struct {
 	Transactions []Transaction `json:"transactions"` // the oldest first
 	Faults       Faults        `json:"faults"`
 	Deliveries   []Delivery    `json:"deliveries"` // of this run, the oldest first
+	Calls        []string      `json:"calls"`      // of the API in this run, as "METHOD PATH", the oldest first
 }
 
 // Client speaks to a simulator.

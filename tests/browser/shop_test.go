@@ -1,0 +1,145 @@
+package browser_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+
+	pakasir "github.com/lapak-id/lapak/localstack/pakasir/control"
+	"github.com/lapak-id/lapak/localstack/stack"
+	"github.com/lapak-id/lapak/localstack/telegram/control"
+)
+
+// On a phone: a new person browses, orders, pays on the gateway's page and has
+// the goods; then the owner sees the sale in the report. Its screenshot is the
+// one of the README's shop.
+func TestShop(t *testing.T) {
+	t.Parallel()
+
+	const (
+		sharp = 2   // dots a pixel
+		small = 1.5 // the same for the picture, which must stay under 200 kB
+	)
+
+	sari, err := people.CreateUser(t.Context(), control.User{FirstName: "Sari", LanguageCode: "id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	p := openBrowser(t, "")
+	p.phone(sharp)
+	p.do(chromedp.Navigate(chatOf(sari.ID)), chromedp.WaitVisible(id("start")), chromedp.Click(id("start")))
+	p.see("Mau apa hari ini?")
+	p.shots("shop-home")
+	p.tap("Belanja")
+	p.see("Pilih kategori")
+	p.shots("shop-categories")
+	p.tap("Akun premium")
+	p.see("🛍 Akun premium")
+	p.shots("shop-shelf")
+	p.tap("Netflix")
+	p.see("Akun privat")
+	p.shots("shop-product")
+	p.tap("Beli sekarang")
+	p.see("Periksa pesananmu")
+	p.shots("shop-checkout")
+	p.tap("QRIS")
+
+	if bill := p.see("Bayar sebelum"); !strings.Contains(bill, "Rp49.653") {
+		t.Errorf("the bill says %q", bill)
+	}
+
+	p.do(chromedp.WaitVisible(`.message img`))
+	p.shots("shop-bill")
+
+	// The pay page lets no script run, not even the browser's driver.
+	if _, err := chromedp.Call(p.ctx, cdppage.SetBypassCSP, cdppage.SetBypassCSPParams{Enabled: true}); err != nil {
+		t.Fatal(err)
+	}
+
+	p.do(chromedp.Navigate(cloud.Pakasir+"/pay/"+billOf(t, sari.ID)), chromedp.WaitVisible(`.first button`))
+	p.shots("shop-pay-page")
+	p.do(chromedp.Click(`.first button`), chromedp.WaitVisible(`.completed`))
+	p.shots("shop-paid-page")
+
+	p.do(chromedp.Navigate(chatOf(sari.ID)))
+
+	if goods := p.see("Ini pesananmu"); !strings.Contains(goods, "demo-netflix-") {
+		t.Errorf("the goods are %q", goods)
+	}
+
+	p.see("Pesananmu ada di bawah")
+	p.shots("shop-delivered")
+
+	if *update {
+		p.phone(small)
+
+		if err := os.WriteFile(shopPicture, p.shot("shop-picture"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+
+		p.phone(sharp)
+	}
+
+	p.tap("Struk")
+	p.see("Dibayar dengan QRIS")
+	p.shots("shop-receipt")
+
+	p.do(chromedp.SendKeys(id("composer"), "/orders"), chromedp.Click(id("send")))
+	p.see("Pesananmu")
+	p.shots("shop-orders")
+	p.do(chromedp.SendKeys(id("composer"), "/wallet"), chromedp.Click(id("send")))
+	p.see("Belum ada mutasi")
+	p.shots("shop-wallet")
+
+	p.report()
+}
+
+// report has the owner look at what was sold.
+func (p *page) report() {
+	p.t.Helper()
+
+	owner := people.As(stack.Demo().Owner, stack.Demo().BotID())
+	if _, err := owner.Start(p.t.Context(), ""); err != nil {
+		p.t.Fatal(err)
+	}
+
+	p.do(chromedp.Navigate(chatOf(stack.Demo().Owner)), chromedp.WaitVisible(id("composer")))
+	p.see("Mau apa hari ini?")
+	p.shots("shop-owner-home")
+	p.do(chromedp.SendKeys(id("composer"), "/report"), chromedp.Click(id("send")))
+	p.see("Rp49.000")
+	p.do(chromedp.WaitVisible(`.message img`))
+	p.shots("shop-report")
+	p.do(chromedp.SendKeys(id("composer"), "/manage"), chromedp.Click(id("send")))
+	p.see("Kelola")
+	p.shots("shop-manage")
+}
+
+func chatOf(user int64) string {
+	return cloud.Telegram + "/#user=" + text(user) + "&chat=" + text(stack.Demo().BotID())
+}
+
+// billOf gives the transaction of a person's order at the gateway.
+func billOf(t *testing.T, user int64) string {
+	t.Helper()
+
+	state, err := pakasir.New(cloud.Pakasir).State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, bill := range state.Transactions {
+		if strings.HasSuffix(bill.Order, "-"+strconv.FormatInt(user, 10)) {
+			return bill.ID
+		}
+	}
+
+	t.Fatalf("the gateway knows of no bill of person %d: %v", user, state.Transactions)
+
+	return ""
+}
