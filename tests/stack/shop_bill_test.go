@@ -77,7 +77,6 @@ func TestShopBill(t *testing.T) {
 		reads: 9, writes: 38, gateway: 1,
 	})
 
-
 	// From the payment to the goods.
 	from = stall.beginBill(t)
 
