@@ -32,6 +32,10 @@ func (c *Chat) homeButtons(ctx context.Context, r *request) [][]message.Button {
 		rows = append(c.shopButtons(ctx, r), rows...)
 	}
 
+	if r.staff() { // whose commands stand in no menu
+		rows = append(rows, []message.Button{r.words.duty("staff.button_home", "home")})
+	}
+
 	return rows
 }
 

@@ -64,6 +64,7 @@ func TestShop(t *testing.T) {
 	}
 
 	p.see("Pesananmu ada di bawah")
+	p.do(chromedp.WaitNotPresent(id("toast")))
 	p.shots("shop-delivered")
 
 	if *update {
@@ -102,13 +103,18 @@ func (p *page) report() {
 	p.do(chromedp.Navigate(chatOf(stack.Demo().Owner)), chromedp.WaitVisible(id("composer")))
 	p.see("Mau apa hari ini?")
 	p.shots("shop-owner-home")
-	p.do(chromedp.SendKeys(id("composer"), "/report"), chromedp.Click(id("send")))
-	p.see("Rp49.000")
+	p.tap("Kelola toko")
+	p.see("Mau urus apa?")
+	p.shots("shop-manage")
+	p.tap("Laporan")
+	p.see("Omzet Rp49.000")
 	p.do(chromedp.WaitVisible(`.message img`))
 	p.shots("shop-report")
-	p.do(chromedp.SendKeys(id("composer"), "/manage"), chromedp.Click(id("send")))
-	p.see("Kelola")
-	p.shots("shop-manage")
+	p.do(chromedp.SendKeys(id("composer"), "/kelola"), chromedp.Click(id("send")))
+	p.see("Mau urus apa?")
+	p.tap("Produk")
+	p.see("Netflix")
+	p.shots("shop-products")
 }
 
 func chatOf(user int64) string {
