@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lapak-id/lapak/shared/money"
+	"github.com/lapak-id/lapak/shared/store"
 )
 
 // Fit is fit, for its properties.
@@ -44,4 +45,25 @@ func Duties() []string {
 	}
 
 	return names
+}
+
+// Readers reads a text as each kind of field does, in Indonesian and in the
+// zone of Jakarta: what it takes for a value, empty where it refuses.
+func (c *Catalog) Readers(text string, now time.Time) map[string]string {
+	r := &request{words: c.In("id"), store: store.Store{TimeZone: store.DefaultTimeZone}}
+	read := map[string]string{}
+
+	for name, read1 := range map[string]reader{
+		"text": readText(10), "rupiah": readMoney(1, 1000), "number": readNumber(1000), "correction": readCorrection,
+		"day": readDay, "code": readCode, "person": readPerson,
+	} {
+		value, wrong := read1(r, input{text: text, now: now})
+		if (value == "") == (wrong == "") {
+			panic(name + " neither takes nor refuses " + text)
+		}
+
+		read[name] = value
+	}
+
+	return read
 }

@@ -307,6 +307,48 @@ func FuzzStaffTaps(f *testing.F) {
 	})
 }
 
+// A field takes what it can mean, or says what is wrong: never both, never
+// neither, and nothing out of its bounds.
+func FuzzFields(f *testing.F) {
+	for _, seed := range []string{
+		"", "x", "1", "1000", "1001", "-1", "+1", "Rp1", "0", "1.000", "50rb", "-50rb", "−5", "31-12-2026", "1/1/2027", "2026-11-20",
+		"29-02-2027", "HEMAT", "a b", "@ani", "\u202e", "e\u0301", "\n", "10000000000000000000",
+	} {
+		f.Add(seed)
+	}
+
+	now := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC) // it is the 22nd in Jakarta
+
+	f.Fuzz(func(t *testing.T, text string) {
+		catalogue, err := builtIn()
+		require.NoError(t, err)
+
+		read := catalogue.Readers(text, now)
+
+		if utf8.RuneCountInString(read["text"]) > 10 || !utf8.ValidString(read["text"]) || strings.TrimSpace(read["text"]) != read["text"] {
+			t.Fatalf("%q is a text %q", text, read["text"])
+		}
+
+		for _, name := range []string{"rupiah", "number"} {
+			if value, err := strconv.ParseInt(read[name], 10, 64); read[name] != "" && (err != nil || value < 1 || value > 1000) {
+				t.Fatalf("%q is a %s %q", text, name, read[name])
+			}
+		}
+
+		if value, err := strconv.ParseInt(read["correction"], 10, 64); read["correction"] != "" && (err != nil || value == 0) {
+			t.Fatalf("%q is a correction %q", text, read["correction"])
+		}
+
+		if day, err := time.Parse("2006-01-02", read["day"]); read["day"] != "" && (err != nil || read["day"] < "2026-11-22" || day.Year() > 2045) {
+			t.Fatalf("%q is a day %q", text, read["day"])
+		}
+
+		if code := read["code"]; code != "" && !catalog.ValidCode(code) {
+			t.Fatalf("%q is a code %q", text, code)
+		}
+	})
+}
+
 // What goes into a table comes out as the same cells, and no spreadsheet runs it.
 func FuzzSpreadsheet(f *testing.F) {
 	for _, seed := range []string{

@@ -226,3 +226,37 @@ func TestSecretNames(t *testing.T) {
 	assert.Equal(t, "stores/kopi/token", store.TokenName("kopi"))
 	assert.Equal(t, "stores/kopi/webhook-secret", store.WebhookSecretName("kopi"))
 }
+
+func TestChange(t *testing.T) {
+	t.Parallel()
+
+	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
+	state := tablememory.New(now, fault.None{})
+	stores := store.NewRegistry(state, now)
+	require.NoError(t, stores.Save(t.Context(), store.Store{ID: "demo", Name: "A", TimeZone: "Asia/Jakarta"}))
+
+	_, err := stores.Get(t.Context(), "demo") // from memory from here on
+	require.NoError(t, err)
+
+	other := store.NewRegistry(state, now)
+	_, err = other.Change(t.Context(), "demo", func(of *store.Store) { of.Shop.PayMinutes = 30 })
+	require.NoError(t, err)
+
+	changed, err := stores.Change(t.Context(), "demo", func(of *store.Store) { of.Shop.Open = true })
+	require.NoError(t, err)
+	require.Equal(t, store.Shop{Open: true, PayMinutes: 30}, changed.Shop, "what another has changed stays")
+
+	found, err := stores.Get(t.Context(), "demo")
+	require.NoError(t, err)
+	require.Equal(t, changed, found, "it is seen at once here")
+
+	rows := len(state.All())
+	_, err = stores.Change(t.Context(), "demo", func(*store.Store) {}, table.Create(table.Row{
+		Key: table.Platform().Partition("x").Key("y"), Body: []byte(`{}`),
+	}))
+	require.NoError(t, err)
+	require.Len(t, state.All(), rows, "nothing changes, nothing is written")
+
+	_, err = stores.Change(t.Context(), "none", func(*store.Store) {})
+	require.Equal(t, errs.NotFound, errs.CodeOf(err))
+}
