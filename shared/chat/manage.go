@@ -464,7 +464,8 @@ func (c *Chat) newProduct(ctx context.Context, r *request, _ string) error {
 	}
 
 	f := filling{
-		Form: "product", From: "products", About: map[string]string{"id": catalog.NewID(r.storeID, r.cause, c.Clock.Now()), "cause": r.cause},
+		Form: "product", From: "products",
+		About:  map[string]string{"id": catalog.NewID(r.storeID, r.cause, c.Clock.Now()), "cause": r.cause},
 		Values: map[string]string{"hidden": yesOrNo(false)}, // so that the summary is near
 	}
 	if len(categories) == 1 {
