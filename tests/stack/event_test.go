@@ -28,7 +28,7 @@ func TestSampleEvents(t *testing.T) {
 	budi.welcomed()
 
 	for function, want := range map[string]string{
-		"bot": done, "relay": done, "sweep": "null", "health": "null", "alert": "null",
+		"bot": done, "payment": done, "relay": done, "sweep": "null", "health": "null", "alert": "null",
 		"download": done, "transcribe": done, "deliver": done, // their job is not there: its person has deleted it
 	} {
 		t.Run(function, func(t *testing.T) {
@@ -48,16 +48,20 @@ func TestSampleEvents(t *testing.T) {
 		}
 	})
 
-	t.Run("webhook", func(t *testing.T) {
-		var answer events.APIGatewayV2HTTPResponse
-		if err := json.Unmarshal([]byte(invoke(t, "webhook", event(t, "webhook"))), &answer); err != nil {
-			t.Fatal(err)
-		}
+	for function, want := range map[string]string{
+		"webhook": "unknown store or wrong secret", "callback": "unknown store or gateway, or no proof of origin",
+	} {
+		t.Run(function, func(t *testing.T) {
+			var answer events.APIGatewayV2HTTPResponse
+			if err := json.Unmarshal([]byte(invoke(t, function, event(t, function))), &answer); err != nil {
+				t.Fatal(err)
+			}
 
-		if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(answer.Body, "unknown store or wrong secret") {
-			t.Errorf("webhook answers %d %s, want 401", answer.StatusCode, answer.Body)
-		}
-	})
+			if answer.StatusCode != http.StatusUnauthorized || !strings.Contains(answer.Body, want) {
+				t.Errorf("%s answers %d %s, want 401", function, answer.StatusCode, answer.Body)
+			}
+		})
+	}
 }
 
 // Of a batch, only what failed comes again.

@@ -98,7 +98,6 @@ func TestShopBill(t *testing.T) {
 		},
 		reads: 10, writes: 50, gateway: 1,
 	})
-
 }
 
 // expense is what an action costs: calls of AWS by function and operation,
@@ -108,6 +107,7 @@ type expense struct {
 	reads       float64
 	writes      int
 	invocations int
+	requests    int // of those, by HTTP
 	gateway     int
 }
 
@@ -158,7 +158,14 @@ func (s stall) compareBill(t *testing.T, from billing, of string, want expense) 
 	t.Helper()
 
 	got := expense{calls: map[string]int{}, gateway: len(s.asked(t)) - from.gateway}
-	got.invocations = len(journal.ended()) - from.journal
+
+	for _, function := range journal.ended()[from.journal:] {
+		got.invocations++
+
+		if function == "webhook" || function == "callback" {
+			got.requests++
+		}
+	}
 
 	for _, call := range gateway.since(from.aws) {
 		if byTheClock(call.function) {
@@ -196,8 +203,9 @@ func (e expense) dollars() float64 {
 		perInvoke  = 0.20 / million
 		perSecond  = 0.0000133334 / 4 // arm64, 256 MB
 		running    = 0.05             // seconds
-		perMessage = 0.50 / million   // a request of a FIFO queue
-		requests   = 3                // of a message
+		perRequest = 1.25 / million   // of the HTTP API
+		perMessage = 0.50 / million   // a call of a queue, FIFO or not
+		calls      = 3                // for a message
 		thousand   = 1000
 	)
 
@@ -210,16 +218,17 @@ func (e expense) dollars() float64 {
 	}
 
 	return thousand * (e.reads*perRead + float64(e.writes)*perWrite +
-		float64(e.invocations)*(perInvoke+running*perSecond) + float64(requests*messages)*perMessage)
+		float64(e.invocations)*(perInvoke+running*perSecond) + float64(e.requests)*perRequest + float64(calls*messages)*perMessage)
 }
 
 // dynamoRequest is a request of DynamoDB, or one operation of a transaction, as
 // far as its price goes.
 type dynamoRequest struct {
-	IndexName           string
-	ConditionExpression string
-	Item, Key           map[string]map[string]string
-	TransactItems       []map[string]dynamoRequest
+	IndexName           string                       `json:"IndexName"`           //nolint:tagliatelle // as DynamoDB writes it
+	ConditionExpression string                       `json:"ConditionExpression"` //nolint:tagliatelle // see above
+	Item                map[string]map[string]string `json:"Item"`                //nolint:tagliatelle // see above
+	Key                 map[string]map[string]string `json:"Key"`                 //nolint:tagliatelle // see above
+	TransactItems       []map[string]dynamoRequest   `json:"TransactItems"`       //nolint:tagliatelle // see above
 }
 
 // units gives what DynamoDB bills for a call: a read unit for 4 KB read

@@ -230,7 +230,7 @@ func (s stall) balances(t *testing.T) map[wallet.Account]int64 {
 func (s stall) ledger(ctx context.Context) (map[wallet.Account]int64, error) {
 	tenant, err := table.TenantOf(s.ID)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // it says all
+		return nil, err
 	}
 
 	balances := map[wallet.Account]int64{}

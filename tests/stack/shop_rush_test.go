@@ -41,7 +41,7 @@ func TestRush(t *testing.T) {
 	hasten(t)
 
 	began := time.Now()
-	crowd := stall.crowd(t, ctx, buyers)
+	crowd := stall.crowd(ctx, t, buyers)
 	t.Logf("%d buyers stand at the till after %s", buyers, time.Since(began).Round(time.Second))
 
 	began = time.Now()
@@ -78,7 +78,7 @@ type shopper struct {
 }
 
 // crowd brings people to where they choose how to pay.
-func (s stall) crowd(t *testing.T, ctx context.Context, count int) []*shopper {
+func (s stall) crowd(ctx context.Context, t *testing.T, count int) []*shopper {
 	t.Helper()
 
 	const atOnce = 20
@@ -183,7 +183,7 @@ func (s *shopper) buys(ctx context.Context, of stall) error {
 	return nil
 }
 
-// pays pays the bill that the shopper was shown, once.
+// pays the bill that the shopper was shown, once.
 func (s *shopper) pays(ctx context.Context, of stall, paid map[string]bool) error {
 	state, err := gatewayControl().State(ctx)
 	if err != nil {
