@@ -81,7 +81,9 @@ func newCounter() *counter {
 	first, second := newGateway("pakasir", now), newGateway("stripe", now)
 	c.one = payment.NewGateways(scratch, c.alerts, now, second, first)
 	c.two = payment.NewGateways(scratch, c.alerts, now, second, first)
-	c.shop = store.Store{ID: kopi, Shop: store.Shop{Gateways: []store.Account{{Gateway: "pakasir"}, {Gateway: "gone"}, {Gateway: "stripe"}}}}
+	c.shop = store.Store{ID: kopi, Shop: store.Shop{Gateways: []store.Account{
+		{Gateway: "pakasir"}, {Gateway: "gone"}, {Gateway: "stripe"},
+	}}}
 
 	return c
 }

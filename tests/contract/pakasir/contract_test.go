@@ -99,11 +99,11 @@ func (a api) callWith(method, path, body string, headers map[string]string) (int
 	return response.StatusCode, answer
 }
 
-// create makes a transaction of an order, and gives its answer.
-func (a api) create(order, method string, amount int) map[string]any {
+// create makes a transaction of 49,000 rupiah for an order, and gives its answer.
+func (a api) create(order, method string) map[string]any {
 	a.Helper()
 
-	status, answer := a.call(http.MethodPost, "/api/v2/create-transaction/toko/"+order, fmt.Sprintf(`{"method":%q,"amount":%d}`, method, amount))
+	status, answer := a.call(http.MethodPost, "/api/v2/create-transaction/toko/"+order, fmt.Sprintf(`{"method":%q,"amount":49000}`, method))
 	require.Equal(a, 200, status, answer)
 
 	return answer
@@ -121,7 +121,7 @@ func TestCreate(t *testing.T) {
 	t.Parallel()
 
 	a := newAPI(t, nil)
-	made := a.create("LP-A-1", "qris", 49_000)
+	made := a.create("LP-A-1", "qris")
 	assert.Equal(t, []string{
 		"amount", "completed_at", "expired_at", "fee", "is_sandbox", "order_id", "payment_method", "project", "qr_string", "status",
 		"total_payment", "txn_id", "va_number",
@@ -135,18 +135,18 @@ func TestCreate(t *testing.T) {
 	assert.Equal(t, false, made["is_sandbox"])
 	assert.Nil(t, made["completed_at"])
 
-	until, err := time.Parse(time.RFC3339, made["expired_at"].(string)) //nolint:forcetypeassert // the test ends there, as it should
+	until, err := time.Parse(time.RFC3339, fmt.Sprint(made["expired_at"]))
 	require.NoError(t, err)
 	assert.WithinDuration(t, time.Now().Add(24*time.Hour), until, time.Minute)
 
-	assert.Equal(t, made, a.create("LP-A-1", "qris", 49_000), "find or create")
-	assert.NotEqual(t, made["txn_id"], a.create("LP-B-1", "qris", 49_000)["txn_id"])
+	assert.Equal(t, made, a.create("LP-A-1", "qris"), "find or create")
+	assert.NotEqual(t, made["txn_id"], a.create("LP-B-1", "qris")["txn_id"])
 
-	account := a.create("LP-A-1", "bri_va", 49_000)
+	account := a.create("LP-A-1", "bri_va")
 	assert.InDelta(t, 3500, account["fee"], 0)
 	assert.NotEmpty(t, account["va_number"])
 
-	link := a.create("LP-A-1", "payment_link", 49_000)
+	link := a.create("LP-A-1", "payment_link")
 	assert.Equal(t, []string{"payment_link", "txn_id"}, names(link))
 }
 
@@ -194,7 +194,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 
 	a := newAPI(t, nil)
-	made := a.create("LP-A-1", "qris", 49_000)
+	made := a.create("LP-A-1", "qris")
 
 	status, said := a.status(made["txn_id"])
 	assert.Equal(t, 200, status)
@@ -204,7 +204,7 @@ func TestStatus(t *testing.T) {
 	status, _ = a.status(made["txn_id"])
 	assert.Equal(t, 429, status, "at most once in 4 seconds")
 
-	require.NoError(t, a.control.Act(t.Context(), made["txn_id"].(string), control.Pay)) //nolint:forcetypeassert // as above
+	require.NoError(t, a.control.Act(t.Context(), fmt.Sprint(made["txn_id"]), control.Pay))
 	require.NoError(t, a.control.Advance(t.Context(), 4*time.Second))
 
 	_, said = a.status(made["txn_id"])
@@ -217,7 +217,7 @@ func TestCancelAndTheEndOfADay(t *testing.T) {
 	t.Parallel()
 
 	a := newAPI(t, nil)
-	first, second := a.create("LP-A-1", "qris", 49_000), a.create("LP-B-1", "qris", 49_000)
+	first, second := a.create("LP-A-1", "qris"), a.create("LP-B-1", "qris")
 
 	status, _ := a.call(http.MethodPost, fmt.Sprintf("/api/v2/cancel-transaction/toko/%v", first["txn_id"]), "{}")
 	assert.Equal(t, 200, status)
@@ -236,7 +236,7 @@ func TestCancelAndTheEndOfADay(t *testing.T) {
 func TestTheCodeIsQRIS(t *testing.T) {
 	t.Parallel()
 
-	text, _ := newAPI(t, nil).create("LP-A-1", "qris", 49_000)["qr_string"].(string)
+	text, _ := newAPI(t, nil).create("LP-A-1", "qris")["qr_string"].(string)
 	fields := map[string]string{}
 
 	for rest := text; rest != ""; {
@@ -316,7 +316,7 @@ func TestNotifications(t *testing.T) {
 	quick := []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}
 	a := newAPI(t, quick)
 	sent := a.shop(503, 500)
-	made := a.create("LP-A-1", "qris", 49_000)
+	made := a.create("LP-A-1", "qris")
 
 	a.act(made, control.Pay)
 	require.Len(t, sent, 3, "until it is accepted")
@@ -331,7 +331,7 @@ func TestNotifications(t *testing.T) {
 	refusing := newAPI(t, quick)
 	never := refusing.shop(500, 500, 500, 500, 500, 500)
 
-	refusing.act(refusing.create("LP-A-1", "qris", 49_000), control.Pay)
+	refusing.act(refusing.create("LP-A-1", "qris"), control.Pay)
 	assert.Len(t, never, 4, "and not for ever")
 }
 
@@ -341,7 +341,7 @@ func TestPaymentSimulation(t *testing.T) {
 
 	a := newAPI(t, nil)
 	sent := a.shop()
-	a.create("LP-A-1", "qris", 49_000)
+	a.create("LP-A-1", "qris")
 
 	for body, want := range map[string]int{
 		`{"project":"toko","order_id":"LP-A-1","amount":49000,"api_key":"wrong"}`:        401,
@@ -372,16 +372,16 @@ func TestActions(t *testing.T) {
 		return answer
 	}
 
-	wrong := a.create("LP-WRONG-1", "qris", 49_000)
+	wrong := a.create("LP-WRONG-1", "qris")
 	a.act(wrong, control.Wrong)
 	assert.InDelta(t, 48_000, (<-sent).body["amount"], 0)
 	assert.InDelta(t, 48_000, said(wrong)["amount"], 0)
 
-	fail := a.create("LP-FAIL-1", "qris", 49_000)
+	fail := a.create("LP-FAIL-1", "qris")
 	a.act(fail, control.Fail)
 	assert.Equal(t, "canceled", (<-sent).body["status"])
 
-	late := a.create("LP-LATE-1", "qris", 49_000)
+	late := a.create("LP-LATE-1", "qris")
 	a.act(late, control.Late)
 	assert.Equal(t, "pending", said(late)["status"])
 
@@ -390,14 +390,14 @@ func TestActions(t *testing.T) {
 	assert.Equal(t, "completed", (<-sent).body["status"])
 	assert.Equal(t, "completed", said(late)["status"], "the payment was on its way")
 
-	twice := a.create("LP-TWICE-1", "qris", 49_000)
+	twice := a.create("LP-TWICE-1", "qris")
 	a.act(twice, control.Twice)
 
 	first, second := <-sent, <-sent
 	assert.NotEqual(t, first.body["txn_id"], second.body["txn_id"])
 	assert.Equal(t, first.body["order_id"], second.body["order_id"])
 
-	lie := a.create("LP-LIE-1", "qris", 49_000)
+	lie := a.create("LP-LIE-1", "qris")
 	a.act(lie, control.Announce)
 	assert.Equal(t, "completed", (<-sent).body["status"])
 	assert.Equal(t, "pending", said(lie)["status"])
@@ -411,7 +411,7 @@ func TestThePayPage(t *testing.T) {
 	t.Parallel()
 
 	a := newAPI(t, nil)
-	made := a.create("LP-A-1", "qris", 49_000)
+	made := a.create("LP-A-1", "qris")
 	read := func(path string) (string, string) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.address+path, http.NoBody)
 		require.NoError(t, err)
@@ -473,7 +473,7 @@ func TestWhatIsKept(t *testing.T) {
 
 		if run == 0 {
 			a.project("")
-			a.create("LP-A-1", "qris", 49_000)
+			a.create("LP-A-1", "qris")
 			require.NoError(t, a.control.SetFaults(t.Context(), control.Faults{Outage: true}))
 		}
 
@@ -482,7 +482,7 @@ func TestWhatIsKept(t *testing.T) {
 		require.Len(t, found, 1)
 
 		if run == 1 {
-			assert.Equal(t, found[0].ID, a.create("LP-A-1", "qris", 49_000)["txn_id"], "and its faults are over")
+			assert.Equal(t, found[0].ID, a.create("LP-A-1", "qris")["txn_id"], "and its faults are over")
 		}
 
 		server.Close()
