@@ -358,7 +358,8 @@ func FuzzFields(f *testing.F) {
 // What goes into a table comes out as the same cells, and no spreadsheet runs it.
 func FuzzSpreadsheet(f *testing.F) {
 	for _, seed := range []string{
-		"=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "\"=1", "'=1", "＝1", "a,b\"c", "a\r\n=b", "", "Kopi", "\ufeff=1", "-5",
+		"=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "\"=1", "'=1", "＝1", "a,b\"c", "a\r\n=b", "", "Kopi",
+		"\ufeff=1", "-5",
 	} {
 		f.Add(seed)
 	}
