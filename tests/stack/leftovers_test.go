@@ -106,6 +106,25 @@ func depth(ctx context.Context, client *sqs.Client, queue string) (int, int, err
 	return visible, invisible, errors.Join(errVisible, errInvisible)
 }
 
+// leftOf gives the processes that a closed local cloud has left behind. Those
+// of functions end by themselves once the emulator that they ask for work is
+// gone, on a busy machine some moments after it.
+func leftOf(dir string) []string {
+	const (
+		lookEvery = 100 * time.Millisecond
+		within    = 5 * time.Second
+	)
+
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+
+	for until := time.Now().Add(within); ; <-tick.C {
+		if left := processesOf(dir); len(left) == 0 || time.Now().After(until) {
+			return left
+		}
+	}
+}
+
 // processesOf gives the processes whose command line or environment names a
 // folder, by Linux's /proc.
 func processesOf(dir string) []string {

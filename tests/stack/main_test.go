@@ -80,7 +80,7 @@ func run(m *testing.M) (int, error) {
 
 	err = errors.Join(err, cloud.Close(), gateway.close())
 
-	if left := processesOf(state); len(left) > 0 {
+	if left := leftOf(state); len(left) > 0 {
 		err = errors.Join(err, fmt.Errorf("the closed local cloud has left processes behind: %v", left))
 	}
 
