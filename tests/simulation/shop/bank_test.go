@@ -378,8 +378,8 @@ func (b *bank) mislead() {
 		w.notices[len(w.notices)-1].secret = "a-guess"
 	case 1: // replayed, or early
 		b.tell(one.store, one.reference, one.id)
-	case 2: // one paid transaction for another order
-		b.tell(other.store, other.reference, one.id)
+	case 2:
+		b.mixUp(one, other)
 	case 3: // to another store, with its right secret
 		i := slices.Index(stores(), one.store)
 		b.tell(stores()[1-i], one.reference, one.id)
@@ -393,6 +393,28 @@ func (b *bank) mislead() {
 	default:
 		b.chargeTwice(one)
 	}
+}
+
+// mixUp has one paid transaction told of another order, best of all of one that
+// costs the same; its own order hears nothing.
+func (b *bank) mixUp(one, other *transaction) {
+	w := b.world
+
+	if waiting := b.payable(); len(waiting) > 0 {
+		one = waiting[w.random.IntN(len(waiting))]
+
+		heard := len(w.notices)
+		b.pay(one)
+		w.notices = w.notices[:heard]
+	}
+
+	for _, like := range b.transactions {
+		if like.store == one.store && like.reference != one.reference && like.asked == one.asked {
+			other = like
+		}
+	}
+
+	b.tell(other.store, other.reference, one.id)
 }
 
 // chargeTwice has the bank make a transaction that nobody has asked for, of an
