@@ -89,8 +89,8 @@ func TestAFormEndsWithTheRole(t *testing.T) {
 
 	_, err := m.users.Appoint(t.Context(), demo, citra, user.Admin)
 	require.NoError(t, err)
-	someone.tapsBlind("staff:field:price:netflix")
-	someone.says("1")
+	someone.tapsBlind("staff:field:name_id:netflix")
+	someone.says("Diambil alih")
 
 	save := m.press("form:save")
 
@@ -100,7 +100,7 @@ func TestAFormEndsWithTheRole(t *testing.T) {
 
 	offer, err := m.goods.Offer(t.Context(), demo, netflix)
 	require.NoError(t, err)
-	require.EqualValues(t, 49_000, offer.Price.Value)
+	require.Equal(t, "Netflix 1 bulan", offer.Name["id"])
 }
 
 func (m *market) meet(id int64, name string) {
