@@ -46,7 +46,7 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   user premium --store ID --user USER --until DAY
         gives a customer the premium tier up to the end of a day, such as 2027-01-31; never takes it away
   redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions,
-        transcriptions-priority or deliveries
+        transcriptions-priority, deliveries or payments
 
 AWS is reached as by any AWS tool: profile, region and AWS_ENDPOINT_URL from the environment.
 `

@@ -39,6 +39,7 @@ type settings struct {
 	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS"`
 	Priority       string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY"`
 	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES"`
+	Payments       string `env:"LAPAK_QUEUE_PAYMENTS"`
 	Dead           string `env:"LAPAK_QUEUES_DEAD"`
 }
 
@@ -110,7 +111,8 @@ func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) 
 	wanted := map[string]*string{
 		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "UpdatesQueueUrl": &s.Updates,
 		"DownloadsQueueUrl": &s.Downloads, "TranscriptionsQueueUrl": &s.Transcriptions,
-		"TranscriptionsPriorityQueueUrl": &s.Priority, "DeliveriesQueueUrl": &s.Deliveries, "DeadQueueUrls": &s.Dead,
+		"TranscriptionsPriorityQueueUrl": &s.Priority, "DeliveriesQueueUrl": &s.Deliveries,
+		"PaymentsQueueUrl": &s.Payments, "DeadQueueUrls": &s.Dead,
 	}
 
 	for _, found := range described.Stacks {

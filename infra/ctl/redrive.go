@@ -17,13 +17,13 @@ func (o *operator) redrive(ctx context.Context, args []string) error {
 	urls := map[string]string{
 		string(queue.Updates): o.settings.Updates, string(queue.Downloads): o.settings.Downloads,
 		string(queue.Transcriptions): o.settings.Transcriptions, string(queue.TranscriptionsPriority): o.settings.Priority,
-		string(queue.Deliveries): o.settings.Deliveries,
+		string(queue.Deliveries): o.settings.Deliveries, string(queue.Payments): o.settings.Payments,
 	}
 
 	url := urls[args[0]]
 	if url == "" {
 		return fmt.Errorf("%w: no queue %q; use %s", errUsage, args[0],
-			"updates, downloads, transcriptions, transcriptions-priority or deliveries")
+			"updates, downloads, transcriptions, transcriptions-priority, deliveries or payments")
 	}
 
 	deadURL, err := deadOf(url, o.settings.Dead)
