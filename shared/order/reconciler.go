@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 
@@ -140,7 +141,8 @@ func visitEnded(order *Order, now time.Time) effects {
 
 	if order.Held && order.State == Delivered {
 		follow.tasks = append(follow.tasks, task{message: Message{
-			Task: SendGoods, Cause: "held " + strconv.FormatInt(order.Version, 10),
+			// Named, so that they wait again for a buyer who has gone again.
+			Task: SendGoods, Cause: "held " + strconv.FormatInt(order.Version, 10), Units: order.working(),
 		}})
 	}
 
@@ -166,6 +168,21 @@ func (s *Service) visitAwaiting(order *Order, now time.Time) (effects, error) {
 
 // check has the gateways of an order's bills asked.
 func check() effects { return effects{tasks: []task{{message: Message{Task: CheckBill}}}} }
+
+// working gives the units of an order but those that were replaced.
+func (o Order) working() []string {
+	var units []string
+
+	for _, line := range o.Lines {
+		for _, unit := range line.Units {
+			if !slices.Contains(line.Claimed, unit) {
+				units = append(units, unit)
+			}
+		}
+	}
+
+	return units
+}
 
 func visitStuck(order *Order, now time.Time) effects {
 	order.Checks++
