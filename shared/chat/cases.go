@@ -444,7 +444,7 @@ func (c *Chat) confirmPayment(ctx context.Context, r *request, value string) err
 	}
 
 	receipt := manualReceipt(found)
-	receipt.At, receipt.By = c.Clock.Now(), r.from.ID
+	receipt.At, receipt.By, receipt.Role = c.Clock.Now(), r.from.ID, string(r.role)
 
 	if err := c.Backroom.Cases.Report(ctx, found.Ref(), order.TakeManual, receipt); err != nil {
 		return errs.Context(err, "confirm the payment of order %s", found.ID)

@@ -214,6 +214,7 @@ type Receipt struct {
 	Gateway     string       `json:"gateway"`
 	Transaction string       `json:"transaction"` // counted once for each gateway of a store
 	Amount      money.Amount `json:"amount"`
-	At          time.Time    `json:"at"`           // when it was paid, as the gateway says
-	By          int64        `json:"by,omitempty"` // the admin who confirmed a manual payment
+	At          time.Time    `json:"at"`             // when it was paid, as the gateway says
+	By          int64        `json:"by,omitempty"`   // the admin who confirmed a manual payment
+	Role        string       `json:"role,omitempty"` // in which By confirmed it
 }

@@ -319,8 +319,13 @@ func (s *Service) writeSettlement(ctx context.Context, made settlement) (Outcome
 		return "", errs.Context(err, "settle order %s", ref.ID)
 	}
 
+	confirmed, err := made.confirmed()
+	if err != nil {
+		return "", errs.Context(err, "settle order %s", ref.ID)
+	}
+
 	_, err = s.write(ctx, &made.order, effects{
-		ops:   slices.Concat([]table.Op{table.Create(row)}, entry, made.shelf, made.goods),
+		ops:   slices.Concat([]table.Op{table.Create(row)}, entry, made.shelf, made.goods, confirmed),
 		tasks: made.tasks, lenient: made.lenient,
 	}, made.now)
 
@@ -343,6 +348,19 @@ func (s *Service) writeSettlement(ctx context.Context, made settlement) (Outcome
 	default:
 		return "", errs.Context(err, "settle order %s", ref.ID)
 	}
+}
+
+// confirmed gives the audit row of a payment that somebody of the store vouches
+// for; none where its gateway does.
+func (m settlement) confirmed() ([]table.Op, error) {
+	if m.receipt.By == 0 {
+		return nil, nil
+	}
+
+	by := catalog.Editor{User: m.receipt.By, Role: m.receipt.Role, Cause: m.receipt.Gateway + " " + m.receipt.Transaction}
+	record, err := recorded(m.before, by, "confirm_payment", "", m.now)
+
+	return []table.Op{record}, err
 }
 
 // entry gives the operations that move the money of a payment; none for an

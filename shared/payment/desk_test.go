@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -908,10 +909,18 @@ func TestAManualPaymentIsProvenAndConfirmed(t *testing.T) {
 	require.Equal(t, []string{"ordering.proof"}, w.told())
 
 	require.NoError(t, w.orders.Report(ctx, billed.Ref(), order.TakeManual, order.Receipt{
-		Gateway: order.ManualGateway, Transaction: billed.ID, Amount: billed.Total, At: start, By: 7,
+		Gateway: order.ManualGateway, Transaction: billed.ID, Amount: billed.Total, At: start, By: 7, Role: "seller",
 	}))
 	w.run()
 	require.Equal(t, order.Paid, w.get(billed.Ref()).State)
+
+	records, _, err := audit.NewLog(w.state, w.clock).Page(ctx, kopi, "", 10)
+	require.NoError(t, err)
+
+	vouched := slices.IndexFunc(records, func(record audit.Entry) bool { return record.Action == "confirm_payment" })
+	require.GreaterOrEqual(t, vouched, 0, "who vouches for money is on record")
+	require.Equal(t, int64(7), records[vouched].By)
+	require.Equal(t, "seller", records[vouched].Role)
 }
 
 // An order costs at most two writes up to its bill, and settlement one and two
