@@ -352,7 +352,7 @@ func (s *Service) writeSettlement(ctx context.Context, made settlement) (Outcome
 
 // confirmed gives the audit row of a payment that somebody of the store vouches
 // for; none where its gateway does.
-func (m settlement) confirmed() ([]table.Op, error) {
+func (m *settlement) confirmed() ([]table.Op, error) {
 	if m.receipt.By == 0 {
 		return nil, nil
 	}
