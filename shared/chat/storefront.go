@@ -247,8 +247,8 @@ func (c *Chat) auditLog(ctx context.Context, r *request, after string) error {
 
 	for _, entry := range entries {
 		lines = append(lines, "", r.words.html("audit.entry", errs.Args{
-			"When": r.words.moment(entry.At, r.store.TimeZone), "Who": c.nameOf(ctx, r, names, entry.By), "Action": entry.Action,
-			"Target": entry.Target,
+			"When": r.words.moment(entry.At, r.store.TimeZone), "Who": c.nameOf(ctx, r, names, entry.By),
+			"Action": r.words.act(entry.Action), "Target": entry.Target,
 		}))
 
 		const most = 160
@@ -295,4 +295,34 @@ func (c *Chat) nameOf(ctx context.Context, r *request, known map[int64]string, p
 	known[person] = name
 
 	return name
+}
+
+// act says what was done, in the words of the catalogs where they know it.
+func (w Words) act(action string) string {
+	key, known := map[string]string{
+		"save_category":   "audit.act_save_category",
+		"save_product":    "audit.act_save_product",
+		"save_coupon":     "audit.act_save_coupon",
+		"stock":           "audit.act_stock",
+		"role":            "audit.act_role",
+		"ban":             "audit.act_ban",
+		"unban":           "audit.act_unban",
+		"unmute":          "audit.act_unmute",
+		"setting":         "audit.act_setting",
+		"refund":          "audit.act_refund",
+		"replace":         "audit.act_replace",
+		"confirm_payment": "audit.act_confirm_payment",
+		"refuse_payment":  "audit.act_refuse_payment",
+		"fulfil":          "audit.act_fulfil",
+		"read_terms":      "audit.act_read_terms",
+		"adjust":          "audit.act_adjust",
+		"gateway_set":     "audit.act_gateway_set",
+		"gateway_remove":  "audit.act_gateway_remove",
+		"store_shop":      "audit.act_store_shop",
+	}[strings.ReplaceAll(action, " ", "_")]
+	if !known {
+		return action
+	}
+
+	return w.plain(key, nil)
 }
