@@ -27,6 +27,10 @@ import (
 // and goods agree to the last unit. It runs alone, for it kills functions
 // whoever they work for.
 func TestRush(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a rush takes two minutes: make long")
+	}
+
 	const (
 		buyers = 200
 		units  = 50
