@@ -57,6 +57,7 @@ class Call:
 
     id: int
     provider: str
+    era: int = 0  # Resets before it began; the next one lets it go, wherever it is held up by then.
     started: float = field(default_factory=time.time)  # Unix seconds.
     model: str = ""
     language: str = ""
@@ -81,7 +82,7 @@ class Control:
         self._faults: list[Fault] = []
         self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
         self._started = 0
-        self._era = 0  # Grows with each reset; whoever waits for an older era may go on.
+        self._era = 0  # Grows with each reset; calls of an older era are held up no longer.
         self._hanging: set[socket.socket] = set()
         self._revoked: set[str] = set()
 
@@ -110,7 +111,7 @@ class Control:
 
         with self._changed:
             self._started += 1
-            call = Call(self._started, provider)
+            call = Call(self._started, provider, self._era)
             self._calls.append(call)
             fault = next(filter(fits, self._faults), None)
             if fault is not None:
@@ -153,15 +154,16 @@ class Control:
                     connection.shutdown(socket.SHUT_RDWR)
             self._changed.notify_all()
 
-    def hold(self, seconds: float) -> None:
-        """Waits, or returns earlier on a reset."""
+    def hold(self, call: Call, seconds: float) -> None:
+        """Waits, or returns earlier on a reset since the call began."""
         with self._changed:
-            era = self._era
-            self._changed.wait_for(lambda: self._era != era, seconds)
+            self._changed.wait_for(lambda: self._era != call.era, seconds)
 
-    def hang(self, connection: socket.socket) -> None:
+    def hang(self, call: Call, connection: socket.socket) -> None:
         """Waits until the other side gives up or a reset cuts the connection."""
         with self._changed:
+            if self._era != call.era:
+                return
             self._hanging.add(connection)
         try:
             with contextlib.suppress(OSError):  # A reset by the other side ends it too.

@@ -156,13 +156,13 @@ class Handler(BaseHTTPRequestHandler):
             if kind == "drop":
                 return self._cut(b"")
             if kind == "slow":
-                self.server.control.hold(fault.delay)
+                self.server.control.hold(call, fault.delay)
             body = answer(call, question, self._recognise(call, question))
         if kind == "cut":
             text = json.dumps(body).encode()
             return self._cut(self._head(200, len(text)) + text[: len(text) // 2])
         if kind == "hang":
-            self.server.control.hang(self.connection)
+            self.server.control.hang(call, self.connection)
             return self._cut(b"")
         if kind == "garbage":
             text = json.dumps(body)
