@@ -43,20 +43,10 @@ func (r *Reconciler) Reconcile(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("reconcile orders: %w", err)
 	}
 
-	var (
-		seen     int
-		failures []error
-	)
-
-	for _, of := range stores {
-		count, err := r.reconcileStore(ctx, of.ID)
-		seen += count
-		failures = append(failures, err)
-	}
-
+	seen, err := store.Each(ctx, stores, r.reconcileStore)
 	r.metrics.Put("OrdersReconciled", float64(seen), metric.Count, nil)
 
-	return seen, errors.Join(failures...)
+	return seen, err
 }
 
 func (r *Reconciler) reconcileStore(ctx context.Context, id string) (int, error) {
@@ -65,15 +55,7 @@ func (r *Reconciler) reconcileStore(ctx context.Context, id string) (int, error)
 		return 0, err
 	}
 
-	ctx = logging.With(ctx, logging.Store, id)
-	open := openOrders(tenant)
-
-	page, err := r.orders.state.Query(ctx, table.Query{
-		Partition: open,
-		Index:     true,
-		Before:    open.Key("due", sortable(r.orders.clock.Now())).SK(),
-		Limit:     table.MaxPageRows, // the rest comes with the next minute
-	})
+	due, err := table.Due(ctx, r.orders.state, openOrders(tenant), r.orders.clock.Now())
 	if err != nil {
 		return 0, errs.Context(err, "find the orders of store %s that are due", id)
 	}
@@ -83,7 +65,7 @@ func (r *Reconciler) reconcileStore(ctx context.Context, id string) (int, error)
 		failures []error
 	)
 
-	for _, row := range page.Rows {
+	for _, row := range due {
 		order, err := fromRow(row)
 		if err == nil {
 			err = r.orders.visit(logging.With(ctx, logging.Order, order.ID), order.Ref())

@@ -30,9 +30,6 @@ func userText(user int64) string { return strconv.FormatInt(user, 10) }
 // stand by when the clock has to look after them.
 func openOrders(tenant table.Tenant) table.Partition { return tenant.Partition("open-orders") }
 
-// sortable writes a moment so that texts sort as the moments do.
-func sortable(moment time.Time) string { return moment.UTC().Format("20060102T150405") }
-
 // rowOf makes the row of an order; order.Version is the one read, 0 for a new one.
 func rowOf(order Order) (table.Row, error) {
 	tenant, err := table.TenantOf(order.Store)
@@ -47,7 +44,7 @@ func rowOf(order Order) (table.Row, error) {
 
 	made := table.Row{Key: ordersOf(tenant, order.User).Key(orderKind, order.ID), Version: order.Version, Body: body}
 	if !order.Due.IsZero() {
-		made.Index = openOrders(tenant).Key("due", sortable(order.Due), order.ID)
+		made.Index = openOrders(tenant).Due(order.Due, order.ID)
 	}
 
 	return made, nil

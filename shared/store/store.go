@@ -5,11 +5,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/table"
 )
 
@@ -292,6 +294,23 @@ func (r *Registry) List(ctx context.Context) ([]Store, error) {
 
 		query.Cursor = page.Next
 	}
+}
+
+// Each does something in each of some stores and counts what it has done. One
+// failure does not keep the other stores back.
+func Each(ctx context.Context, stores []Store, do func(ctx context.Context, id string) (int, error)) (int, error) {
+	var (
+		done     int
+		failures []error
+	)
+
+	for _, of := range stores {
+		count, err := do(logging.With(ctx, logging.Store, of.ID), of.ID)
+		done += count
+		failures = append(failures, err)
+	}
+
+	return done, errors.Join(failures...)
 }
 
 func (r *Registry) forget(id string) {

@@ -231,9 +231,6 @@ func jobsOf(tenant table.Tenant, user int64) table.Partition {
 // store stand by when somebody should look after them.
 func openJobs(tenant table.Tenant) table.Partition { return tenant.Partition("open-jobs") }
 
-// sortable writes a moment so that texts sort as the moments do.
-func sortable(moment time.Time) string { return moment.UTC().Format("20060102T150405") }
-
 // row makes the row of a job; version is the one read, 0 for a new job.
 func row(job Job, version int64) (table.Row, error) {
 	tenant, err := table.TenantOf(job.Store)
@@ -248,7 +245,7 @@ func row(job Job, version int64) (table.Row, error) {
 
 	made := table.Row{Key: jobsOf(tenant, job.User).Key(jobKind, job.ID), Version: version, Body: body}
 	if job.State.Open() {
-		made.Index = openJobs(tenant).Key("due", sortable(job.due()), job.ID)
+		made.Index = openJobs(tenant).Due(job.due(), job.ID)
 	}
 
 	return made, nil

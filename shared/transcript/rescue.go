@@ -46,20 +46,10 @@ func (r *Rescuer) Rescue(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("rescue jobs: %w", err)
 	}
 
-	var (
-		rescued  int
-		failures []error
-	)
-
-	for _, of := range stores {
-		count, err := r.rescueStore(ctx, of.ID)
-		rescued += count
-		failures = append(failures, err)
-	}
-
+	rescued, err := store.Each(ctx, stores, r.rescueStore)
 	r.metrics.Put("JobsRescued", float64(rescued), metric.Count, nil)
 
-	return rescued, errors.Join(failures...)
+	return rescued, err
 }
 
 func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
@@ -68,15 +58,7 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 		return 0, err
 	}
 
-	ctx = logging.With(ctx, logging.Store, id)
-	waiting := openJobs(tenant)
-
-	page, err := r.jobs.state.Query(ctx, table.Query{
-		Partition: waiting,
-		Index:     true,
-		Before:    waiting.Key("due", sortable(r.jobs.clock.Now())).SK(),
-		Limit:     table.MaxPageRows, // the rest comes with the next minute
-	})
+	due, err := table.Due(ctx, r.jobs.state, openJobs(tenant), r.jobs.clock.Now())
 	if err != nil {
 		return 0, errs.Context(err, "find the jobs of store %s that stand still", id)
 	}
@@ -86,7 +68,7 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 		failures []error
 	)
 
-	for _, found := range page.Rows {
+	for _, found := range due {
 		job, err := table.Decode[Job](found)
 
 		switch {

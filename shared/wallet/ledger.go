@@ -118,7 +118,7 @@ func (e Entry) validate() error {
 }
 
 // place names the entry's line in a statement: it sorts by time.
-func (e Entry) place() string { return e.At.UTC().Format("20060102T150405") + "-" + e.ID }
+func (e Entry) place() string { return table.Sortable(e.At) + "-" + e.ID }
 
 func (e Entry) posting(line Line) (table.Row, error) {
 	body, err := table.Encode(Posting{
