@@ -2,29 +2,23 @@ package callback
 
 import (
 	"context"
-	"encoding/base64"
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/lapak-id/lapak/shared/httpapi"
 )
 
 // HTTP answers a call of the HTTP API's route POST /callback/{gateway}/{store}.
 func (h *Handler) HTTP(
 	ctx context.Context, call events.APIGatewayV2HTTPRequest,
 ) (events.APIGatewayV2HTTPResponse, error) {
-	body := []byte(call.Body)
+	body, err := httpapi.Body(call)
+	if err != nil {
+		slog.ErrorContext(ctx, "call refused: its body is not base64", "error", err)
 
-	if call.IsBase64Encoded {
-		decoded, err := base64.StdEncoding.DecodeString(call.Body)
-		if err != nil { // the HTTP API itself encodes: this never was a real call
-			slog.ErrorContext(ctx, "call refused: its body is not base64", "error", err)
-
-			return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusBadRequest}, nil
-		}
-
-		body = decoded
+		return httpapi.BadRequest(), nil
 	}
 
 	// The HTTP API hands names over in lower case; what stands in for it locally
@@ -41,9 +35,5 @@ func (h *Handler) HTTP(
 		Body:    body,
 	})
 
-	return events.APIGatewayV2HTTPResponse{
-		StatusCode: response.Status,
-		Headers:    map[string]string{"content-type": "application/json"},
-		Body:       string(response.Body),
-	}, nil
+	return httpapi.JSON(response.Status, response.Body), nil
 }

@@ -2,11 +2,11 @@ package webhook
 
 import (
 	"context"
-	"encoding/base64"
 	"log/slog"
-	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/lapak-id/lapak/shared/httpapi"
 )
 
 // secretHeader is where Telegram puts the secret; an HTTP API hands header
@@ -17,17 +17,11 @@ const secretHeader = "x-telegram-bot-api-secret-token" //nolint:gosec // a name,
 func (h *Handler) HTTP(
 	ctx context.Context, call events.APIGatewayV2HTTPRequest,
 ) (events.APIGatewayV2HTTPResponse, error) {
-	body := []byte(call.Body)
+	body, err := httpapi.Body(call)
+	if err != nil {
+		slog.ErrorContext(ctx, "call refused: its body is not base64", "error", err)
 
-	if call.IsBase64Encoded {
-		decoded, err := base64.StdEncoding.DecodeString(call.Body)
-		if err != nil { // the HTTP API itself encodes: this never was a real call
-			slog.ErrorContext(ctx, "call refused: its body is not base64", "error", err)
-
-			return events.APIGatewayV2HTTPResponse{StatusCode: http.StatusBadRequest}, nil
-		}
-
-		body = decoded
+		return httpapi.BadRequest(), nil
 	}
 
 	response := h.Serve(ctx, Request{
@@ -37,9 +31,5 @@ func (h *Handler) HTTP(
 		Body:   body,
 	})
 
-	return events.APIGatewayV2HTTPResponse{
-		StatusCode: response.Status,
-		Headers:    map[string]string{"content-type": "application/json"},
-		Body:       string(response.Body),
-	}, nil
+	return httpapi.JSON(response.Status, response.Body), nil
 }
