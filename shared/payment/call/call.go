@@ -9,16 +9,14 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"math"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/retrypolicy"
 
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/refusal"
 	"github.com/lapak-id/lapak/shared/secret"
 )
 
@@ -30,8 +28,6 @@ const (
 	maxAnswer = 1 << 20
 	// maxComplaint is how much of a refusal is kept for the log.
 	maxComplaint = 512
-	// longestPause bounds how long a gateway can have itself left alone.
-	longestPause = time.Hour
 
 	// A call that may be sent again is sent again once, after a moment: what
 	// follows a longer outage is for the queue and the breaker.
@@ -126,7 +122,7 @@ func (c *Caller) once(ctx context.Context, request Request, answer any) error {
 	defer response.Body.Close() // it was read, nothing can be lost
 
 	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
-		return c.refusal(response, request.Keys)
+		return c.refused(response, request.Keys)
 	}
 
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
@@ -149,20 +145,13 @@ func (c *Caller) once(ctx context.Context, request Request, answer any) error {
 	return nil
 }
 
-// refusal turns an answer that is no success into an error.
-func (c *Caller) refusal(response *http.Response, keys []secret.Value) error {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxComplaint)) // a cut complaint is still one
-	said := strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "")), " ")
-
-	for _, key := range keys {
-		if key != "" {
-			said = strings.ReplaceAll(said, key.Reveal(), key.String())
-		}
-	}
+// refused turns an answer that is no success into an error.
+func (c *Caller) refused(response *http.Response, keys []secret.Value) error {
+	said := refusal.Words(response.Body, maxComplaint, keys...)
 
 	switch status := response.StatusCode; {
 	case status == http.StatusTooManyRequests:
-		return errs.New(errs.Limited, "%s is asked too often: %s", c.gateway, said).After(retryAfter(response.Header))
+		return errs.New(errs.Limited, "%s is asked too often: %s", c.gateway, said).After(refusal.RetryAfter(response.Header))
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return errs.New(errs.Unauthorized, "%s refuses the key of the store: %s", c.gateway, said)
 	case status == http.StatusNotFound:
@@ -174,24 +163,6 @@ func (c *Caller) refusal(response *http.Response, keys []secret.Value) error {
 	default:
 		return errs.New(errs.Invalid, "%s answered %d: %s", c.gateway, status, said)
 	}
-}
-
-// retryAfter reads the header, which holds seconds or a date; zero where it
-// says nothing that makes sense.
-// https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-func retryAfter(header http.Header) time.Duration {
-	text := header.Get("Retry-After")
-
-	seconds, err := strconv.ParseFloat(text, 64)
-	if date, notDate := http.ParseTime(text); notDate == nil {
-		seconds, err = time.Until(date).Seconds(), nil
-	}
-
-	if err != nil || math.IsNaN(seconds) || seconds < 0 {
-		return 0
-	}
-
-	return time.Duration(min(seconds, longestPause.Seconds()) * float64(time.Second))
 }
 
 // Keys gives the values of a secret that are set, the current one first.

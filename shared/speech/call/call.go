@@ -6,13 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"math"
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/refusal"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/speech"
 )
@@ -20,8 +17,6 @@ import (
 const (
 	// maxAnswer bounds an answer: a day of speech with word times is under 32 MB.
 	maxAnswer = 64 << 20
-	// longestPause bounds how long a provider can have itself left alone.
-	longestPause = time.Hour
 	// maxComplaint is how much of a refusal is kept for the log.
 	maxComplaint = 1 << 10
 )
@@ -37,7 +32,7 @@ func Do(client *http.Client, request *http.Request, key secret.Value, answer any
 	defer response.Body.Close() // it was read, nothing can be lost
 
 	if response.StatusCode != http.StatusOK {
-		return refusal(response, key)
+		return refused(response, key)
 	}
 
 	if err := json.NewDecoder(io.LimitReader(response.Body, maxAnswer)).Decode(answer); err != nil {
@@ -56,16 +51,14 @@ func sendFailure(ctx context.Context, err error) error {
 	return speech.Lost(errs.Wrap(err, errs.Unavailable, "send audio to the speech provider"))
 }
 
-// refusal turns an answer that is no transcript into an error, without the
+// refused turns an answer that is no transcript into an error, without the
 // key, which some providers repeat.
-func refusal(response *http.Response, key secret.Value) error {
-	text, _ := io.ReadAll(io.LimitReader(response.Body, maxComplaint)) // a cut complaint is still one
-	said := strings.Join(strings.Fields(strings.ToValidUTF8(string(text), "")), " ")
-	said = strings.ReplaceAll(said, key.Reveal(), key.String())
+func refused(response *http.Response, key secret.Value) error {
+	said := refusal.Words(response.Body, maxComplaint, key)
 
 	switch status := response.StatusCode; status {
 	case http.StatusTooManyRequests:
-		return errs.New(errs.Limited, "the speech provider is busy: %s", said).After(retryAfter(response.Header))
+		return errs.New(errs.Limited, "the speech provider is busy: %s", said).After(refusal.RetryAfter(response.Header))
 	case http.StatusRequestEntityTooLarge:
 		return errs.New(errs.Invalid, "the speech provider takes no file of this size: %s", said).Tell("error.too_long", nil)
 	case http.StatusBadRequest, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
@@ -79,22 +72,4 @@ func refusal(response *http.Response, key secret.Value) error {
 	default:
 		return errs.New(errs.Unavailable, "the speech provider answered %d: %s", status, said)
 	}
-}
-
-// retryAfter reads the header, which holds seconds or a date; zero where it
-// says nothing that makes sense.
-// https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
-func retryAfter(header http.Header) time.Duration {
-	text := header.Get("Retry-After")
-
-	seconds, err := strconv.ParseFloat(text, 64)
-	if date, notDate := http.ParseTime(text); notDate == nil {
-		seconds, err = time.Until(date).Seconds(), nil
-	}
-
-	if err != nil || math.IsNaN(seconds) || seconds < 0 {
-		return 0
-	}
-
-	return time.Duration(min(seconds, longestPause.Seconds()) * float64(time.Second))
 }
