@@ -37,9 +37,6 @@ else
 RACE :=
 endif
 
-# As the functions are built: what tests and tools compile is then in the cache for them too.
-export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
-
 UNITS = ./shared/... ./functions/... ./infra/... ./localstack/... ./tests/media/...
 
 ##@ Use
