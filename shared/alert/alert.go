@@ -25,17 +25,31 @@ import (
 type Alert struct {
 	Store     string    `json:"store,omitempty"` // empty: it concerns the whole platform
 	Key       string    `json:"key"`             // names the trouble: reports of one key belong together
-	Title     string    `json:"title"`           // what is wrong, one line
-	Detail    string    `json:"detail"`          // how bad, and what to do
+	Severity  Severity  `json:"severity,omitempty"`
+	Title     string    `json:"title"`             // what is wrong, one line
+	Detail    string    `json:"detail"`            // what it means: who notices, and what is safe
+	Advice    string    `json:"advice,omitempty"`  // what to do
+	Runbook   string    `json:"runbook,omitempty"` // a page of infra/runbooks, without .md
 	At        time.Time `json:"at"`
 	Recovered bool      `json:"recovered"`
 	Keys      Keys      `json:"keys,omitzero"` // the same in words of the catalogs, where they have them
 }
 
+// Severity says how soon somebody must look. The zero Severity is a Warning.
+type Severity string
+
+// The severities.
+const (
+	Critical Severity = "critical" // people are turned away or money stands still: now, also at night
+	Warning  Severity = "warning"  // it gets worse if nobody looks: today
+	Info     Severity = "info"     // to know; nothing need be done
+)
+
 // Keys name the catalog texts that tell an alert in its owner's language.
 type Keys struct {
 	Title  string    `json:"title"`
 	Detail string    `json:"detail"`
+	Advice string    `json:"advice,omitempty"`
 	Args   errs.Args `json:"args,omitempty"`
 }
 
@@ -90,10 +104,13 @@ func Parse(body []byte, now time.Time) (Alert, error) {
 		at = now // the moment it came is near enough
 	}
 
-	return Alert{
+	told := Alert{
 		Key: both.AlarmName, Title: both.AlarmName, Detail: both.AlarmDescription + "\n" + both.NewStateReason,
-		At: at.UTC(), Recovered: both.NewStateValue != "ALARM", Keys: both.words(),
-	}, nil
+		At: at.UTC(), Recovered: both.NewStateValue != "ALARM",
+	}
+	both.explain(&told)
+
+	return told, nil
 }
 
 // Messenger speaks to owners.

@@ -391,9 +391,11 @@ func TestAlarmsAreToldInTheCatalogsWords(t *testing.T) {
 		time.Now())
 	require.NoError(t, err)
 	assert.Equal(t, alert.Keys{
-		Title: "trouble.depth_title", Detail: "trouble.depth",
+		Title: "trouble.depth_title", Detail: "trouble.depth", Advice: "trouble.depth_advice",
 		Args: errs.Args{"Name": "lapak-prod-transcriptions", "Value": "51", "Limit": "50"},
 	}, told.Keys)
+	assert.Equal(t, alert.Warning, told.Severity)
+	assert.Equal(t, "queue-growing", told.Runbook)
 
 	told, err = alert.Parse([]byte(`{"AlarmName":"lapak-prod-bot-memory","NewStateValue":"OK","NewStateReason":"who knows"}`), time.Now())
 	require.NoError(t, err)

@@ -20,14 +20,56 @@ func (c *Catalog) Firing(of store.Store, reported alert.Alert, since time.Time, 
 	words := c.In(of.Language)
 	title, detail := told(words, reported)
 	text := words.html("alert.firing", errs.Args{
-		"Store": of.Name, "Title": title, "Since": words.moment(since, of.TimeZone), "Detail": detail,
+		"Sign": sign(reported.Severity), "Severity": words.severity(reported.Severity),
+		"Store": of.Name, "Title": title, "Since": words.moment(since, of.TimeZone),
 	})
+
+	if detail != "" {
+		text += "\n" + words.html("alert.means", errs.Args{"Detail": detail})
+	}
+
+	if advice := advised(words, reported); advice != "" {
+		text += "\n" + escape(advice)
+	}
 
 	if count > 1 {
 		text += "\n" + words.html("alert.counted", errs.Args{"Count": count})
 	}
 
 	return message.Text{HTML: text}
+}
+
+// sign is the colour of a severity, beside its word.
+func sign(of alert.Severity) string {
+	switch of {
+	case alert.Critical:
+		return "🔴"
+	case alert.Info:
+		return "🔵"
+	default:
+		return "🟠"
+	}
+}
+
+// severity names a severity.
+func (w Words) severity(of alert.Severity) string {
+	switch of {
+	case alert.Critical:
+		return w.plain("alert.critical", nil)
+	case alert.Info:
+		return w.plain("alert.info", nil)
+	default:
+		return w.plain("alert.warning", nil)
+	}
+}
+
+// advised says what to do, in the words of a language where they are there.
+func advised(words Words, reported alert.Alert) string {
+	if keys := reported.Keys; keys.Advice != "" {
+		return words.plain(keys.Advice, keys.Args)
+	}
+
+	return reported.Advice
 }
 
 // told gives an alert in the words of a language where the catalogs have it,

@@ -69,6 +69,9 @@ type finding struct {
 	title   string
 	trouble string     // for operators
 	words   alert.Keys // for the owner
+
+	severity alert.Severity
+	runbook  string
 }
 
 // Check looks at every store and queue and publishes an alert where something
@@ -122,39 +125,44 @@ func (c *Checker) Check(ctx context.Context) error {
 func deadLetters(name string, depth int) finding {
 	found := finding{
 		key: "dead-letters-" + name, title: "Dead letters in " + name,
-		words: alert.Keys{Title: "trouble.dead_title", Args: errs.Args{"Queue": name, "Count": depth}},
+		words:    alert.Keys{Title: "trouble.dead_title", Args: errs.Args{"Queue": name, "Count": depth}},
+		severity: alert.Warning, runbook: "queue-growing",
 	}
 
 	if depth > 0 {
 		found.trouble = strconv.Itoa(depth) + " messages could not be handled. They are kept for 14 days. " +
 			"Find the cause in the logs, then bring them back: ctl redrive " + name
-		found.words.Detail = "trouble.dead"
+		found.words.Detail, found.words.Advice = "trouble.dead", "trouble.dead_advice"
 	}
 
 	return found
 }
 
 func (c *Checker) webhook(ctx context.Context, of string) finding {
-	found := finding{store: of, key: "webhook", title: "Webhook", words: alert.Keys{Title: "trouble.webhook_title"}}
+	found := finding{
+		store: of, key: "webhook", title: "Webhook", words: alert.Keys{Title: "trouble.webhook_title"},
+		severity: alert.Critical, runbook: "webhook-down",
+	}
 
 	hook, err := c.Bots.Webhook(ctx, of)
 
 	switch {
 	case errs.Is(err, errs.Unauthorized):
 		found.trouble = "Telegram refuses the bot token. Was it revoked? Set the new one with: ctl store add"
-		found.words.Detail = "trouble.refused"
+		found.words.Detail, found.words.Advice = "trouble.refused", "trouble.refused_advice"
+		found.runbook = "token-leaked"
 	case err != nil:
 		found.trouble = "Telegram does not answer: " + err.Error()
-		found.words.Detail = "trouble.silent"
+		found.words.Detail, found.words.Advice = "trouble.silent", "trouble.silent_advice"
 	case hook.URL == "":
 		found.trouble = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
-		found.words.Detail = "trouble.unset"
+		found.words.Detail, found.words.Advice = "trouble.unset", "trouble.unset_advice"
 	case hook.Pending > tooManyPending:
 		found.trouble = strconv.Itoa(hook.Pending) + " updates wait at Telegram. Last error: " + hook.LastError
-		found.words.Detail = "trouble.waiting"
+		found.words.Detail, found.words.Advice = "trouble.waiting", "trouble.waiting_advice"
 	case c.Clock.Now().Sub(hook.FailedAt) < recent && hook.Pending > 0:
 		found.trouble = "Telegram cannot deliver updates: " + hook.LastError
-		found.words.Detail = "trouble.failing"
+		found.words.Detail, found.words.Advice = "trouble.failing", "trouble.failing_advice"
 	}
 
 	found.words.Args = errs.Args{"Count": hook.Pending, "Error": hook.LastError}
@@ -184,8 +192,9 @@ func (c *Checker) report(ctx context.Context, found finding) error {
 	slog.WarnContext(ctx, "health changed", "store", found.store, "of", found.key, "trouble", found.trouble)
 
 	note, err := alert.Alert{
-		Store: found.store, Key: found.key, Title: found.title, Detail: found.trouble,
-		At: c.Clock.Now(), Recovered: !now.Trouble, Keys: found.words,
+		Store: found.store, Key: found.key, Severity: found.severity, Title: found.title, Detail: found.trouble,
+		Runbook: found.runbook,
+		At:      c.Clock.Now(), Recovered: !now.Trouble, Keys: found.words,
 	}.Note()
 	if err != nil {
 		return fmt.Errorf("report %s: %w", found.key, err)

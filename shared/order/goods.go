@@ -122,7 +122,7 @@ func (d *Deliverer) tellOwner(ctx context.Context, job job) error {
 	args := errs.Args{"Order": job.order.Label(), "User": job.order.User}
 
 	note, err := alert.Alert{
-		Store: job.of.ID, Key: "held-" + job.order.ID, At: d.Clock.Now(),
+		Store: job.of.ID, Key: "held-" + job.order.ID, Severity: alert.Info, At: d.Clock.Now(),
 		Title:  "Order " + job.order.Label() + " is paid, but its buyer has blocked the bot",
 		Detail: "The goods wait and are sent as soon as the buyer is back.",
 		Keys:   alert.Keys{Title: "ordering.held", Detail: "ordering.held_detail", Args: args},

@@ -350,15 +350,36 @@ func (h gatewayHealth) trouble(of store.Store, gateway string, at time.Time) ale
 	args := errs.Args{"Gateway": gateway, "Count": h.Failures}
 
 	return alert.Alert{
-		Store: of.ID, Key: "gateway-" + gateway, At: at,
+		Store: of.ID, Key: "gateway-" + gateway, At: at, Severity: severityOf(of), Runbook: "gateway-down",
 		Title:  "Payment gateway " + gateway + " fails",
 		Detail: "Three calls in a row failed. Orders that wait for a payment are safe.",
-		Keys:   alert.Keys{Title: "trouble.gateway_title", Detail: detailOf(of), Args: args},
+		Keys:   keysOf(of, args),
 	}
 }
 
-// detailOf says what it means for the store: whether there is another gateway.
-func detailOf(of store.Store) string {
+// severityOf says how bad it is: where there is another gateway, people can pay.
+func severityOf(of store.Store) alert.Severity {
+	if otherGateway(of) {
+		return alert.Warning
+	}
+
+	return alert.Critical
+}
+
+// keysOf say what it means for the store.
+func keysOf(of store.Store, args errs.Args) alert.Keys {
+	keys := alert.Keys{
+		Title: "trouble.gateway_title", Detail: "trouble.gateway_only", Advice: "trouble.gateway_only_advice", Args: args,
+	}
+	if otherGateway(of) {
+		keys.Detail, keys.Advice = "trouble.gateway", "trouble.gateway_advice"
+	}
+
+	return keys
+}
+
+// otherGateway reports whether the store has more than one to pay money at.
+func otherGateway(of store.Store) bool {
 	distinct := map[string]bool{}
 	for _, account := range of.Shop.Gateways {
 		distinct[account.Gateway] = true
@@ -366,11 +387,7 @@ func detailOf(of store.Store) string {
 
 	delete(distinct, order.StarsGateway)
 
-	if len(distinct) > 1 {
-		return "trouble.gateway"
-	}
-
-	return "trouble.gateway_only"
+	return len(distinct) > 1
 }
 
 // tell publishes an alert, and reports whether it could.
