@@ -64,17 +64,18 @@ reset: ## Forget what `make run` has kept
 ##@ Test
 
 .PHONY: test
-test: lint unit cover conformance sim mutants stack browser contract ## Everything that must pass before a change is merged
+test: lint unit conformance cover sim mutants stack browser contract ## Everything that must pass before a change is merged
 
 .PHONY: unit
 unit: tools race-notice ## Unit tests, with the race detector
 	@mkdir -p coverage
-	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" $(GO) test $(RACE) -coverpkg=./shared/... -coverprofile=coverage/shared.out $(UNITS)
+	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" $(GO) test $(RACE) -cover -coverprofile=coverage/unit.out $(UNITS)
 	$(TOOLS)/speech/bin/python -m unittest discover -s localstack/speech
 
 .PHONY: conformance
 conformance: tools race-notice ## Each port's promises, held by its memory adapter and by the emulator
-	$(GO) test $(RACE) -count=1 ./tests/conformance/...
+	@mkdir -p coverage
+	$(GO) test $(RACE) -count=1 -coverpkg=./shared/... -coverprofile=coverage/conformance.out ./tests/conformance/...
 
 .PHONY: sim
 sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=10000 runs, or SEED=n to replay one)
@@ -101,8 +102,11 @@ browser: ## Tests through the chat page, in Chromium
 contract: ## The simulators against what they stand in for
 	$(GO) test -count=1 -timeout 10m ./tests/contract/...
 
+# Unit tests count for the package that they stand in, the suites of the ports for everything: one more compilation of
+# every test, for what tests of one package cover of another, would take as long as all of them.
 .PHONY: cover
-cover: unit ## Coverage of shared/ by the unit tests, which must reach 85 %
+cover: unit conformance ## Coverage of shared/ by these two, which must reach 85 %
+	@{ head -1 coverage/unit.out; grep -h /shared/ coverage/unit.out coverage/conformance.out; } > coverage/shared.out
 	@$(GO) tool cover -func=coverage/shared.out | awk '/^total:/ {printf "coverage of shared/: %s\n", $$3; if ($$3 + 0 < 85) {print "less than 85 %"; exit 1}}'
 
 .PHONY: fuzz
