@@ -391,29 +391,17 @@ func parseNotice(body []byte) (payment.Notice, error) {
 	return payment.Notice{Reference: said.Order, Transaction: said.Transaction}, nil
 }
 
-// call sends a request with the store's key: the one before it where the
-// current one is refused, for Pakasir changes keys at once and we do not.
+// call sends a request with the store's key.
 func (g *Gateway) call(ctx context.Context, of store.Store, request call.Request, answer any) error {
-	known, err := g.vault.Get(ctx, store.GatewayKeyName(of.ID, Name))
-	if errs.Is(err, errs.NotFound) {
-		return errs.Wrap(err, errs.Unauthorized, "store %s has no key of Pakasir: set it with ctl gateway set", of.ID)
-	}
-
+	keys, err := g.caller.KeysOf(ctx, g.vault, of.ID, store.GatewayKeyName(of.ID, Name))
 	if err != nil {
-		return errs.Wrap(err, errs.Unavailable, "read the key of store %s for Pakasir", of.ID)
+		return err
 	}
 
-	request.Keys = call.Keys(known)
+	request.Headers = map[string]string{"Content-Type": "application/json"}
+	header := func(key secret.Value) (string, string) { return "X-Api-Key", key.Reveal() }
 
-	for _, key := range request.Keys {
-		request.Headers = map[string]string{"X-Api-Key": key.Reveal(), "Content-Type": "application/json"}
-
-		if err = g.caller.Do(ctx, request, answer); !errs.Is(err, errs.Unauthorized) {
-			break
-		}
-	}
-
-	return err
+	return g.caller.DoWithKeys(ctx, keys, request, header, answer)
 }
 
 func (g *Gateway) address(action, project, of string) string {

@@ -370,16 +370,9 @@ func (g *Gateway) keys(ctx context.Context, of store.Store) (secret.Secret, stor
 		return secret.Secret{}, account, errs.New(errs.Unauthorized, "store %s has no account at PayPal: ctl gateway set gives one", of.ID)
 	}
 
-	known, err := g.vault.Get(ctx, store.GatewayKeyName(of.ID, Name))
-	if errs.Is(err, errs.NotFound) {
-		return known, account, errs.Wrap(err, errs.Unauthorized, "store %s has no secret of PayPal: set it with ctl gateway set", of.ID)
-	}
+	known, err := g.caller.KeysOf(ctx, g.vault, of.ID, store.GatewayKeyName(of.ID, Name))
 
-	if err != nil {
-		return known, account, errs.Wrap(err, errs.Unavailable, "read the secret of store %s for PayPal", of.ID)
-	}
-
-	return known, account, nil
+	return known, account, err
 }
 
 func (g *Gateway) base(account store.Account) string {

@@ -283,33 +283,19 @@ func (g *Gateway) Cancel(ctx context.Context, of store.Store, transaction string
 	return nil
 }
 
-// call sends a request with the store's key; the one before it where the
-// current one is refused.
+// call sends a request with the store's key.
 func (g *Gateway) call(ctx context.Context, of store.Store, request call.Request, answer any) error {
-	known, err := g.vault.Get(ctx, store.GatewayKeyName(of.ID, Name))
-	if errs.Is(err, errs.NotFound) {
-		return errs.Wrap(err, errs.Unauthorized, "store %s has no key of Stripe: set it with ctl gateway set", of.ID)
-	}
-
+	keys, err := g.caller.KeysOf(ctx, g.vault, of.ID, store.GatewayKeyName(of.ID, Name))
 	if err != nil {
-		return errs.Wrap(err, errs.Unavailable, "read the key of store %s for Stripe", of.ID)
+		return err
 	}
-
-	request.Keys = call.Keys(known)
 
 	headers := map[string]string{"Content-Type": "application/x-www-form-urlencoded"}
 	maps.Copy(headers, request.Headers)
+	request.Headers = headers
+	header := func(key secret.Value) (string, string) { return "Authorization", "Bearer " + key.Reveal() }
 
-	for _, key := range request.Keys {
-		headers["Authorization"] = "Bearer " + key.Reveal()
-		request.Headers = headers
-
-		if err = g.caller.Do(ctx, request, answer); !errs.Is(err, errs.Unauthorized) {
-			break
-		}
-	}
-
-	return err
+	return g.caller.DoWithKeys(ctx, keys, request, header, answer)
 }
 
 // accountOf gives the store's account. Unauthorized where it has none.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 
@@ -163,6 +164,44 @@ func (c *Caller) refused(response *http.Response, keys []secret.Value) error {
 	default:
 		return errs.New(errs.Invalid, "%s answered %d: %s", c.gateway, status, said)
 	}
+}
+
+// KeysOf reads the keys with which a store calls the gateway. Unauthorized where
+// it has none, Unavailable where they cannot be read.
+func (c *Caller) KeysOf(ctx context.Context, vault secret.Vault, store, name string) (secret.Secret, error) {
+	known, err := vault.Get(ctx, name)
+	if errs.Is(err, errs.NotFound) {
+		return known, errs.Wrap(err, errs.Unauthorized, "store %s has no key of %s: set it with ctl gateway set", store, c.gateway)
+	}
+
+	if err != nil {
+		return known, errs.Wrap(err, errs.Unavailable, "read the key of store %s for %s", store, c.gateway)
+	}
+
+	return known, nil
+}
+
+// DoWithKeys is Do with a key of the store in a header; with the one before it
+// where the current one is refused, for gateways change keys at once and we do
+// not.
+func (c *Caller) DoWithKeys(
+	ctx context.Context, keys secret.Secret, request Request, header func(secret.Value) (name, value string), answer any,
+) error {
+	request.Keys = Keys(keys)
+	headers := maps.Clone(request.Headers)
+
+	var err error
+
+	for _, key := range request.Keys {
+		name, value := header(key)
+		headers[name], request.Headers = value, headers
+
+		if err = c.Do(ctx, request, answer); !errs.Is(err, errs.Unauthorized) {
+			break
+		}
+	}
+
+	return err
 }
 
 // Keys gives the values of a secret that are set, the current one first.

@@ -8,13 +8,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/lapak-id/lapak/localstack/loopback"
 	"github.com/lapak-id/lapak/localstack/pakasir"
 )
 
@@ -44,7 +44,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return fmt.Errorf("read the flags: %w", err)
 	}
 
-	listener, err := listen(ctx, *addr)
+	listener, err := loopback.Listen(ctx, *addr)
 	if err != nil {
 		return err
 	}
@@ -68,22 +68,4 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 	}
 
 	return errors.Join(err, server.Close(), simulator.Close())
-}
-
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("the address %q must be host:port: %w", addr, err)
-	}
-
-	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
-		return nil, fmt.Errorf("the address %q is not on the loopback interface; the simulator has no password and stays there", addr)
-	}
-
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s (choose another address with -addr): %w", addr, err)
-	}
-
-	return listener, nil
 }

@@ -8,8 +8,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lapak-id/lapak/localstack/loopback"
 	"github.com/lapak-id/lapak/localstack/telegram"
 	"github.com/lapak-id/lapak/localstack/telegram/control"
 )
@@ -79,7 +80,7 @@ func run(ctx context.Context, out io.Writer, args []string) error {
 		return err
 	}
 
-	listener, err := listen(ctx, set.addr)
+	listener, err := loopback.Listen(ctx, set.addr)
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func speakMTProto(ctx context.Context, simulator *telegram.Server, addr string) 
 		return nil
 	}
 
-	listener, err := listen(ctx, addr)
+	listener, err := loopback.Listen(ctx, addr)
 	if err != nil {
 		return err
 	}
@@ -159,24 +160,6 @@ func shutdown(ctx context.Context, server *http.Server) error {
 	}
 
 	return nil
-}
-
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, fmt.Errorf("the address %q must be host:port: %w", addr, err)
-	}
-
-	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
-		return nil, fmt.Errorf("the address %q is not on the loopback interface; the simulator has no password and stays there", addr)
-	}
-
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s (choose another address with -addr): %w", addr, err)
-	}
-
-	return listener, nil
 }
 
 // seed registers the bot and the people that the flags name.
