@@ -118,6 +118,7 @@ const (
 	TranscriptionsPriority Name = "transcriptions-priority"
 	Deliveries             Name = "deliveries"
 	Payments               Name = "payments"
+	Broadcasts             Name = "broadcasts"
 )
 
 // Validate checks what every adapter must refuse before it sends. ordered

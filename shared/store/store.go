@@ -36,6 +36,20 @@ type Store struct {
 	Speech    []string  `json:"speech,omitempty"`
 	Shop      Shop      `json:"shop,omitzero"`
 	CreatedAt time.Time `json:"created_at"`
+
+	Broadcast Broadcast `json:"broadcast,omitzero"`
+}
+
+// Broadcast is how fast a store may write to all its people.
+type Broadcast struct {
+	// PerSecond is the most messages a second; 0: as many as Telegram allows.
+	PerSecond int `json:"per_second,omitempty"`
+	// Paid: campaigns may go faster than what is free, for Stars.
+	Paid bool `json:"paid,omitempty"`
+	// PacedSince and PacedUntil are when a campaign runs: what else the bot says
+	// is counted then, so that both together stay within Telegram's limit.
+	PacedSince time.Time `json:"paced_since,omitzero"`
+	PacedUntil time.Time `json:"paced_until,omitzero"`
 }
 
 // Shop is how a store sells. The zero Shop sells nothing.
