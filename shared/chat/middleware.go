@@ -205,7 +205,10 @@ func (c *Chat) met(next handler) handler {
 			language = code
 		}
 
-		found, err := c.Users.Meet(ctx, r.storeID, r.person(), language)
+		person := r.person()
+		person.Day = user.Day(r.store, c.Clock.Now())
+
+		found, err := c.Users.Meet(ctx, r.storeID, person, language)
 		if err != nil {
 			return errs.Context(err, "find the user of an update")
 		}

@@ -39,6 +39,10 @@ func (d *Deliverer) sendGoods(ctx context.Context, job job) error {
 
 	job.order = begun
 
+	if err := d.remember(ctx, begun); err != nil {
+		return d.letGo(ctx, begun, err)
+	}
+
 	parts, err := d.goodsOf(ctx, job, begun.Lines)
 	if err != nil {
 		return d.letGo(ctx, begun, err)
@@ -78,6 +82,21 @@ func (d *Deliverer) sendGoods(ctx context.Context, job job) error {
 	d.tellLow(ctx, begun)
 
 	return nil
+}
+
+// remember notes what the person has bought. It is paid for by now; before the
+// goods are sent, a failure can still begin the delivery anew.
+func (d *Deliverer) remember(ctx context.Context, order Order) error {
+	products := make([]string, 0, len(order.Lines))
+	for _, line := range order.Lines {
+		products = append(products, line.Product)
+	}
+
+	if len(products) == 0 { // a deposit
+		return nil
+	}
+
+	return d.Users.Buy(ctx, order.Store, order.User, products...)
 }
 
 // tellLow has those told who stock a product of which few are left. The next

@@ -4,6 +4,8 @@ package user
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,6 +31,14 @@ type User struct {
 	// PremiumUntil is when the premium tier ends; zero: they never had it.
 	PremiumUntil time.Time `json:"premium_until,omitzero"`
 
+	// SeenDay is the last day on which they wrote, yyyy-mm-dd in the store's
+	// zone; empty: none was noted.
+	SeenDay string `json:"seen_day,omitempty"`
+	// NoBroadcasts: they want no broadcasts; what concerns their orders still comes.
+	NoBroadcasts bool `json:"no_broadcasts,omitempty"`
+	// Bought are the products that they bought, each once, the last MaxBought of them.
+	Bought []string `json:"bought,omitempty"`
+
 	Preferences Preferences `json:"preferences,omitzero"`
 }
 
@@ -48,6 +58,7 @@ type Person struct {
 	ID       int64
 	Name     string
 	Username string
+	Day      string // on which they wrote, yyyy-mm-dd in the store's zone; empty: not noted
 }
 
 // Repository keeps the users of all stores.
@@ -70,8 +81,8 @@ func keyOf(store string, user int64) (table.Key, error) {
 	return tenant.Partition("user", strconv.FormatInt(user, 10)).Key("profile"), nil
 }
 
-// rowOf makes the row of a user; version is the one read, 0 for a new user. Who
-// has a username is found by it in the index.
+// rowOf makes the row of a user, which stands in the index among the store's
+// people; version is the one read, 0 for a new user.
 func rowOf(store string, of User, version int64) (table.Row, error) {
 	tenant, err := table.TenantOf(store)
 	if err != nil {
@@ -79,10 +90,8 @@ func rowOf(store string, of User, version int64) (table.Row, error) {
 	}
 
 	id := strconv.FormatInt(of.ID, 10)
-	row := table.Row{Key: tenant.Partition("user", id).Key("profile"), Version: version}
-
-	if of.Username != "" {
-		row.Index = usernames(tenant, of.Username).Key("user", id)
+	row := table.Row{
+		Key: tenant.Partition("user", id).Key("profile"), Version: version, Index: peopleOf(tenant).Key("user", id),
 	}
 
 	row.Body, err = table.Encode(of)
@@ -98,7 +107,8 @@ func (r *Repository) Get(ctx context.Context, store string, user int64) (User, e
 }
 
 // Meet gives the user that a person is in a store: with the name they have
-// now, or new, speaking language, at the first time.
+// now and the day noted, or new, speaking language, at the first time. It writes
+// where a name has changed and at the first word of a day.
 func (r *Repository) Meet(ctx context.Context, store string, person Person, language string) (User, error) {
 	found, err := r.Get(ctx, store, person.ID)
 
@@ -107,18 +117,19 @@ func (r *Repository) Meet(ctx context.Context, store string, person Person, lang
 		return r.create(ctx, store, person, language)
 	case err != nil:
 		return User{}, err
-	case found.Name == person.Name && found.Username == person.Username:
+	case found.Name == person.Name && found.Username == person.Username && found.SeenDay >= person.Day:
 		return found, nil
 	}
 
 	return r.Change(ctx, store, person.ID, func(user *User) {
-		user.Name, user.Username = person.Name, person.Username
+		user.Name, user.Username, user.SeenDay = person.Name, person.Username, max(user.SeenDay, person.Day)
 	})
 }
 
 func (r *Repository) create(ctx context.Context, store string, person Person, language string) (User, error) {
 	made := User{
 		ID: person.ID, Name: person.Name, Username: person.Username, Language: language, CreatedAt: r.clock.Now(),
+		SeenDay: person.Day,
 	}
 
 	row, err := rowOf(store, made, 0)
@@ -126,7 +137,12 @@ func (r *Repository) create(ctx context.Context, store string, person Person, la
 		return User{}, err
 	}
 
-	err = r.state.Write(ctx, table.Create(row))
+	named, err := r.rename(ctx, store, made.ID, "", made.Username)
+	if err != nil {
+		return User{}, err
+	}
+
+	err = r.state.Write(ctx, append([]table.Op{table.Create(row)}, named...)...)
 	if errs.Is(err, errs.Conflict) { // they wrote twice at once
 		return r.Get(ctx, store, person.ID)
 	}
@@ -172,7 +188,7 @@ func (r *Repository) tryChange(
 	changed := found
 	change(&changed)
 
-	if changed == found {
+	if reflect.DeepEqual(changed, found) {
 		return found, nil
 	}
 
@@ -181,7 +197,12 @@ func (r *Repository) tryChange(
 		return User{}, err
 	}
 
-	if err := r.state.Write(ctx, append([]table.Op{table.Replace(row)}, with...)...); err != nil {
+	named, err := r.rename(ctx, store, user, found.Username, changed.Username)
+	if err != nil {
+		return User{}, err
+	}
+
+	if err := r.state.Write(ctx, slices.Concat([]table.Op{table.Replace(row)}, named, with)...); err != nil {
 		return User{}, errs.Context(err, "change user %d of store %s", user, store)
 	}
 
