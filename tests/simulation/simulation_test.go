@@ -8,14 +8,12 @@
 package simulation_test
 
 import (
-	"io"
 	"log/slog"
 	"os"
-	"runtime"
-	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/lapak-id/lapak/tests/simulation/seeds"
 )
 
 const (
@@ -25,74 +23,20 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	slog.SetDefault(slog.New(slog.NewTextHandler(logs(), nil)))
+	slog.SetDefault(slog.New(slog.NewTextHandler(seeds.Logs(), nil)))
 	os.Exit(m.Run())
-}
-
-// logs are wanted only for the replay of a single run.
-func logs() io.Writer {
-	if os.Getenv("SEED") != "" {
-		return os.Stderr
-	}
-
-	return io.Discard
-}
-
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-
-	value, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s=%q is not a number", name, text)
-	}
-
-	return value
 }
 
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 
-	if os.Getenv("SEED") != "" {
-		t.Logf("%d steps", run(t, uint64(number(t, "SEED", 0)))) //nolint:gosec // a seed may be any number
+	var steps atomic.Int64
 
-		return
-	}
-
-	var (
-		steps atomic.Int64
-		group sync.WaitGroup
-		seeds = make(chan int)
-		first = number(t, "FROM", 0)
-		count = number(t, "SEEDS", defaultSeeds)
-	)
-
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() {
-			for seed := range seeds {
-				t.Run(strconv.Itoa(seed), func(t *testing.T) {
-					defer func() {
-						if t.Failed() {
-							t.Logf("replay: SEED=%d go test ./tests/simulation -run TestSimulation -v", seed)
-						}
-					}()
-
-					steps.Add(int64(run(t, uint64(seed)))) //nolint:gosec // not negative
-				})
-			}
+	count := seeds.Run(t, "SEEDS", defaultSeeds, "go test ./tests/simulation -run TestSimulation -v",
+		func(t *testing.T, seed uint64) {
+			t.Helper()
+			steps.Add(int64(run(t, seed)))
 		})
-	}
-
-	for seed := first; seed < first+count && !t.Failed(); seed++ {
-		seeds <- seed
-	}
-
-	close(seeds)
-	group.Wait()
 	t.Logf("simulated %d steps in %d runs", steps.Load(), count)
 }
 

@@ -11,6 +11,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/lapak-id/lapak/tests/simulation/seeds"
 )
 
 // root is the top of the repository, from here.
@@ -247,15 +249,15 @@ func (m mutation) build(t *testing.T) string {
 func (m mutation) hunt(t *testing.T, program string) string {
 	t.Helper()
 
-	seeds := number(t, "MUTANT_SEEDS", 1500)
+	count := seeds.Number(t, "MUTANT_SEEDS", 1500)
 
 	run := exec.CommandContext(t.Context(), program, "-test.run", "^TestShop$")
-	run.Env = append(os.Environ(), fmt.Sprintf("SHOP_SEEDS=%d", seeds), "GOMAXPROCS=1", "SEED=", "FROM=0")
+	run.Env = append(os.Environ(), fmt.Sprintf("SHOP_SEEDS=%d", count), "GOMAXPROCS=1", "SEED=", "FROM=0")
 
 	output, err := run.CombinedOutput()
 
 	if _, failed := errors.AsType[*exec.ExitError](err); !failed {
-		t.Fatalf("%d runs of the simulation have not found it (%v): %s in %s", seeds, err, m.name, m.file)
+		t.Fatalf("%d runs of the simulation have not found it (%v): %s in %s", count, err, m.name, m.file)
 	}
 
 	if !regexp.MustCompile(m.wrong).Match(output) {

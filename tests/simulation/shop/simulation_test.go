@@ -10,15 +10,15 @@ package shop_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"runtime/debug"
-	"strconv"
-	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/lapak-id/lapak/tests/simulation/seeds"
 )
 
 const (
@@ -34,16 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // leaks is where logs go: no goods may stand in them.
-var leaks = leakFinder{to: logs()}
-
-// logs are wanted only for the replay of a single run.
-func logs() io.Writer {
-	if os.Getenv("SEED") != "" {
-		return os.Stderr
-	}
-
-	return io.Discard
-}
+var leaks = leakFinder{to: seeds.Logs()}
 
 // leakFinder passes a log on and notes the first line that holds goods.
 type leakFinder struct {
@@ -61,63 +52,17 @@ func (l *leakFinder) Write(line []byte) (int, error) {
 	return l.to.Write(line)
 }
 
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-
-	value, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s=%q is not a number", name, text)
-	}
-
-	return value
-}
-
 func TestShop(t *testing.T) {
 	t.Parallel()
 
-	steps := number(t, "SHOP_STEPS", busySteps)
+	var total tally
 
-	if os.Getenv("SEED") != "" {
-		t.Logf("%d steps", run(t, uint64(number(t, "SEED", 0)), steps).steps) //nolint:gosec // a seed may be any number
-
-		return
-	}
-
-	var (
-		total tally
-		group sync.WaitGroup
-		seeds = make(chan int)
-		first = number(t, "FROM", 0)
-		count = number(t, "SHOP_SEEDS", defaultSeeds)
-	)
-
-	for range runtime.GOMAXPROCS(0) {
-		group.Go(func() {
-			for seed := range seeds {
-				t.Run(strconv.Itoa(seed), func(t *testing.T) {
-					defer func() {
-						if t.Failed() {
-							t.Logf("replay: SEED=%d SHOP_STEPS=%d go test ./tests/simulation/shop -run TestShop -v", seed, steps)
-						}
-					}()
-
-					total.add(run(t, uint64(seed), steps).tally()) //nolint:gosec // not negative
-				})
-			}
-		})
-	}
-
-	for seed := first; seed < first+count && !t.Failed(); seed++ {
-		seeds <- seed
-	}
-
-	close(seeds)
-	group.Wait()
+	steps := seeds.Number(t, "SHOP_STEPS", busySteps)
+	replay := fmt.Sprintf("SHOP_STEPS=%d go test ./tests/simulation/shop -run TestShop -v", steps)
+	count := seeds.Run(t, "SHOP_SEEDS", defaultSeeds, replay, func(t *testing.T, seed uint64) {
+		t.Helper()
+		total.add(run(t, seed, steps).tally())
+	})
 	t.Logf("%d runs: %s", count, total.String())
 }
 
