@@ -1,6 +1,7 @@
 package user_test
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/lapak-id/lapak/shared/broadcast"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
@@ -129,46 +131,89 @@ func TestPeopleAreFoundByTheNameThatTheyHave(t *testing.T) {
 	})
 }
 
-func TestPagesHoldEverybodyOfAStoreOnce(t *testing.T) {
+// audience goes through all pages of an audience and fails where somebody comes twice.
+func audience(t require.TestingT, users *user.Repository, of broadcast.Audience, limit int) []int64 {
+	var (
+		all    []int64
+		cursor string
+	)
+
+	for {
+		page, next, err := users.Audience(context.Background(), jakarta(), of, cursor, limit)
+		require.NoError(t, err)
+
+		for _, one := range page {
+			require.NotContains(t, all, one, "somebody comes twice")
+
+			all = append(all, one)
+		}
+
+		if cursor = next; cursor == "" {
+			slices.Sort(all)
+
+			return all
+		}
+	}
+}
+
+func jakarta() store.Store { return store.Store{ID: demo, TimeZone: "Asia/Jakarta"} }
+
+func TestAnAudience(t *testing.T) {
 	t.Parallel()
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
 	users := user.NewRepository(memory.New(now, fault.None{}), now)
 	ctx := t.Context()
+	premium := now.Now().Add(time.Hour)
 
-	for id := range int64(25) {
-		of := demo
-		if id%5 == 0 {
-			of = "other"
-		}
-
-		_, err := users.Meet(ctx, of, user.Person{ID: id + 1, Name: "P"}, "id")
+	for id, change := range map[int64]func(*user.User){
+		1:  func(*user.User) {},
+		2:  func(of *user.User) { of.PremiumUntil = premium },
+		3:  func(of *user.User) { of.PremiumUntil = now.Now() }, // it has just ended
+		4:  func(of *user.User) { of.Language = "en" },
+		5:  func(of *user.User) { of.Bought = []string{"netflix", "spotify"} },
+		6:  func(of *user.User) { of.SeenDay = "2026-10-22" },
+		7:  func(of *user.User) { of.SeenDay = "2026-10-23" },
+		8:  func(of *user.User) { of.Banned = true },
+		9:  func(of *user.User) { of.Blocked = true },
+		10: func(of *user.User) { of.NoBroadcasts = true },
+		11: func(of *user.User) { of.SeenDay, of.CreatedAt = "", now.Now().AddDate(0, -2, 0) },
+		12: func(of *user.User) { of.PremiumUntil, of.Language, of.Bought = premium, "en", []string{"netflix"} },
+		13: func(of *user.User) { of.Username = "named" },
+	} {
+		_, err := users.Meet(ctx, demo, user.Person{ID: id, Name: "P", Day: "2026-11-21"}, "id")
+		require.NoError(t, err)
+		_, err = users.Change(ctx, demo, id, change)
 		require.NoError(t, err)
 	}
 
-	_, err := users.Change(ctx, demo, 2, func(of *user.User) { of.Banned, of.Username = true, "two" })
+	_, err := users.Meet(ctx, "other", user.Person{ID: 99, Name: "P"}, "id")
 	require.NoError(t, err)
 
-	seen := map[int64]bool{}
-	cursor := ""
-
-	for {
-		page, next, err := users.Page(ctx, demo, cursor, 7)
-		require.NoError(t, err)
-
-		for _, one := range page {
-			require.False(t, seen[one.ID], "user %d comes twice", one.ID)
-			seen[one.ID] = true
-		}
-
-		if cursor = next; cursor == "" {
-			break
+	for _, one := range []struct {
+		of   broadcast.Audience
+		want []int64
+	}{
+		{broadcast.Audience{}, []int64{1, 2, 3, 4, 5, 6, 7, 11, 12, 13}},
+		{broadcast.Audience{Tier: broadcast.Premium}, []int64{2, 12}},
+		{broadcast.Audience{Tier: broadcast.Free}, []int64{1, 3, 4, 5, 6, 7, 11, 13}},
+		{broadcast.Audience{Language: "en"}, []int64{4, 12}},
+		{broadcast.Audience{Bought: "netflix"}, []int64{5, 12}},
+		{broadcast.Audience{Bought: "spotify"}, []int64{5}},
+		{broadcast.Audience{InactiveDays: 30}, []int64{6, 11}},
+		{broadcast.Audience{InactiveDays: 29}, []int64{6, 7, 11}},
+		{broadcast.Audience{Tier: broadcast.Premium, Language: "en", Bought: "netflix"}, []int64{12}},
+		{broadcast.Audience{Bought: "netflix", InactiveDays: 1}, nil},
+	} {
+		for _, limit := range []int{1, 3, 500} {
+			require.Equal(t, one.want, audience(t, users, one.of, limit), "%+v by %d", one.of, limit)
 		}
 	}
 
-	require.Len(t, seen, 20)
-	require.True(t, seen[2], "a change of a profile keeps it in its place")
+	require.NoError(t, users.Block(ctx, demo, 1))
+	require.NoError(t, users.Block(ctx, demo, 1000), "a stranger is no error")
+	require.NotContains(t, audience(t, users, broadcast.Audience{}, 500), int64(1), "who has blocked the bot is left out next time")
 
-	_, _, err = users.Page(ctx, "NO STORE", "", 7)
+	_, _, err = users.Audience(ctx, store.Store{ID: "NO STORE"}, broadcast.Audience{}, "", 7)
 	require.Equal(t, errs.Invalid, errs.CodeOf(err))
 }

@@ -33,6 +33,7 @@ const (
 	Settings       Permission = "settings" // of the shop: gateways, fees, deadlines
 	Adjust         Permission = "adjust"   // balances
 	SeeAudit       Permission = "audit"
+	Broadcast      Permission = "broadcast" // write to all people at once
 	SeePlatform    Permission = "platform" // servers, backups, alerts: owners only
 )
 
@@ -40,7 +41,7 @@ const (
 func permissions() map[Role][]Permission {
 	support := []Permission{SeeOrders, Replace}
 	seller := append(slices.Clone(support), Stock, ConfirmPayment)
-	admin := append(slices.Clone(seller), Refund, Edit, Price, Ban, SeeReport, Staff, SeeAudit)
+	admin := append(slices.Clone(seller), Refund, Edit, Price, Ban, SeeReport, Staff, SeeAudit, Broadcast)
 	owner := append(slices.Clone(admin), Settings, Adjust, SeePlatform)
 
 	return map[Role][]Permission{Support: support, Seller: seller, Admin: admin, Owner: owner}

@@ -34,6 +34,7 @@ func TestPermissions(t *testing.T) {
 		user.SeeReport:      {false, false, false, true, true},
 		user.Staff:          {false, false, false, true, true},
 		user.SeeAudit:       {false, false, false, true, true},
+		user.Broadcast:      {false, false, false, true, true},
 		user.Settings:       {false, false, false, false, true},
 		user.Adjust:         {false, false, false, false, true},
 		user.SeePlatform:    {false, false, false, false, true},
