@@ -38,6 +38,10 @@ const usage = `usage: ctl [--stack NAME] COMMAND
         --order 1 has it tried first; --sandbox counts payments of its test mode
   gateway remove ID GATEWAY        its keys are forgotten; bills that wait there are not looked after any more
   gateway list ID                  the accounts in the order in which they are tried, and which keys are set
+  owner-bot set --operator USER --webhook-url URL [--name NAME] [--language id|en] [--time-zone ZONE]
+        sets up the owner's own bot, in which owners hear of trouble and the operator looks after the stores; its
+        token comes from OWNER_BOT_TOKEN or the standard input
+  owner-bot remove                 alerts come by the stores' own bots again
   provider set groq|deepgram|openai|telegram-app [--store ID]
         the key comes from LAPAK_PROVIDER_KEY or the standard input; the one before it counts until the next
         --store gives a store a key of its own, which is used instead of everybody's
@@ -106,6 +110,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"gateway set":         (*operator).gatewaySet,
 		"gateway remove":      (*operator).gatewayRemove,
 		"gateway list":        (*operator).gatewayList,
+		"owner-bot set":       (*operator).ownerBotSet,
+		"owner-bot remove":    (*operator).ownerBotRemove,
 		"provider set":        (*operator).providerSet,
 		"provider remove":     (*operator).providerRemove,
 		"provider list":       (*operator).providerList,

@@ -120,6 +120,10 @@ func checkStore(added store.Store, hook string) error {
 		return fmt.Errorf("--id: %w", err)
 	}
 
+	if added.ID == store.OwnerBot {
+		return fmt.Errorf("%w: --id %s is the owner's own bot (owner-bot set): take another", errUsage, added.ID)
+	}
+
 	if added.Name == "" {
 		return fmt.Errorf("%w: --name is missing", errUsage)
 	}
@@ -147,21 +151,7 @@ func checkHook(hook string) error {
 // store's webhook secret, and gives the bot its menu.
 func (o *operator) connect(ctx context.Context, client *telegram.Client, of store.Store, hook string) error {
 	id := of.ID
-
-	known, err := o.vault.Get(ctx, store.WebhookSecretName(id))
-
-	switch errs.CodeOf(err) {
-	case "":
-	case errs.NotFound:
-		known.Current = newSecret()
-		if err := o.vault.Rotate(ctx, store.WebhookSecretName(id), known.Current); err != nil {
-			return fmt.Errorf("keep the webhook secret of store %s: %w", id, err)
-		}
-	default:
-		return fmt.Errorf("read the webhook secret of store %s: %w", id, err)
-	}
-
-	if err := setWebhook(ctx, client, hook, known.Current); err != nil {
+	if err := o.push(ctx, client, id, hook); err != nil {
 		return err
 	}
 
@@ -177,6 +167,25 @@ func (o *operator) connect(ctx context.Context, client *telegram.Client, of stor
 	}
 
 	return nil
+}
+
+// push has Telegram push a bot's updates, proven by the bot's webhook secret,
+// which is made where there is none.
+func (o *operator) push(ctx context.Context, client *telegram.Client, id, hook string) error {
+	known, err := o.vault.Get(ctx, store.WebhookSecretName(id))
+
+	switch errs.CodeOf(err) {
+	case "":
+	case errs.NotFound:
+		known.Current = newSecret()
+		if err := o.vault.Rotate(ctx, store.WebhookSecretName(id), known.Current); err != nil {
+			return fmt.Errorf("keep the webhook secret of store %s: %w", id, err)
+		}
+	default:
+		return fmt.Errorf("read the webhook secret of store %s: %w", id, err)
+	}
+
+	return setWebhook(ctx, client, hook, known.Current)
 }
 
 func setWebhook(ctx context.Context, client *telegram.Client, hook string, proof secret.Value) error {

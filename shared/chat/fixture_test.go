@@ -87,7 +87,8 @@ func (c *counted) Write(ctx context.Context, ops ...table.Op) error {
 // phone is Telegram as a person sees it, and the rules that every message and
 // button must keep.
 type phone struct {
-	t *testing.T
+	t   *testing.T
+	bot string // whose bot speaks; empty: demo's
 
 	mu       sync.Mutex
 	last     int
@@ -258,7 +259,7 @@ func (p *phone) Answer(_ context.Context, of, _, toast string) error {
 		return err
 	}
 
-	require.Equal(p.t, demo, of)
+	require.Equal(p.t, cmp.Or(p.bot, demo), of)
 	require.LessOrEqual(p.t, len(utf16.Encode([]rune(toast))), 200)
 	p.toasts = append(p.toasts, toast)
 	p.log = append(p.log, "toast: "+toast)
@@ -273,7 +274,7 @@ var (
 
 // check holds a message to Telegram's rules and to ours.
 func (p *phone) check(to message.Address, text message.Text) {
-	require.Equal(p.t, demo, to.Store)
+	require.Equal(p.t, cmp.Or(p.bot, demo), to.Store)
 	require.NotZero(p.t, to.Chat)
 	require.NotEmpty(p.t, strings.TrimSpace(text.HTML))
 	require.NotContains(p.t, text.HTML, "<no value>")
@@ -435,7 +436,7 @@ func (w *world) try(update telego.Update, attempt int) error {
 		update.UpdateID = w.updates
 	}
 
-	return w.chat.Handle(w.t.Context(), demo, update, strconv.Itoa(update.UpdateID), attempt)
+	return w.chat.Handle(w.t.Context(), cmp.Or(w.phone.bot, demo), update, strconv.Itoa(update.UpdateID), attempt)
 }
 
 // from is a person whose client is set to a language.

@@ -33,7 +33,8 @@ type request struct {
 
 	store   store.Store
 	user    user.User
-	owner   bool // the person owns the store
+	owner   bool          // the person owns the store; of the owner's own bot: is the operator
+	owned   []store.Store // in the owner's own bot: what the person owns
 	role    user.Role
 	words   Words
 	session session

@@ -154,6 +154,10 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 		return answer.handle(c, ctx, r)
 	}
 
+	if r.store.Office {
+		return c.routeOffice(ctx, r)
+	}
+
 	if file, ok := source(r.message); ok {
 		return c.receive(ctx, r, file)
 	}
@@ -198,14 +202,8 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 func (c *Chat) routeTap(ctx context.Context, r *request) error {
 	tapped := route{handle: (*Chat).oldTap}
 
-	for _, tap := range taps() {
+	for _, tap := range c.tapsOf(r) {
 		if strings.HasPrefix(r.tap.Data, tap.name) {
-			tapped = tap
-		}
-	}
-
-	for _, tap := range shopTaps() {
-		if c.trades() && strings.HasPrefix(r.tap.Data, tap.name) {
 			tapped = tap
 		}
 	}
@@ -219,12 +217,28 @@ func (c *Chat) routeTap(ctx context.Context, r *request) error {
 	return nil
 }
 
+// tapsOf gives the buttons that there are in the bot of a request.
+func (c *Chat) tapsOf(r *request) []route {
+	switch {
+	case r.store.Office:
+		return officeTaps()
+	case c.trades():
+		return append(taps(), shopTaps()...)
+	default:
+		return taps()
+	}
+}
+
 // value gives what follows a button's name.
 func (r *request) value(name string) string { return strings.TrimPrefix(r.tap.Data, name) }
 
 // oldTap explains a button that nobody knows any more, and goes home.
 func (c *Chat) oldTap(ctx context.Context, r *request) error {
 	r.toast = r.words.plain("toast.old", nil)
+
+	if r.store.Office {
+		return c.inOffice(ctx, r, route{handle: (*Chat).officeHome})
+	}
 
 	return c.home(ctx, r)
 }

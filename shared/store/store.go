@@ -38,6 +38,10 @@ type Store struct {
 	CreatedAt time.Time `json:"created_at"`
 
 	Broadcast Broadcast `json:"broadcast,omitzero"`
+
+	// Office: no store, but the owner's own bot, in which owners hear of trouble
+	// and the platform's operator, its Owner, looks after all stores.
+	Office bool `json:"office,omitempty"`
 }
 
 // Broadcast is how fast a store may write to all its people.
@@ -51,6 +55,11 @@ type Broadcast struct {
 	PacedSince time.Time `json:"paced_since,omitzero"`
 	PacedUntil time.Time `json:"paced_until,omitzero"`
 }
+
+// OwnerBot is the id under which the owner's own bot stands in the register. It
+// is a tenant like a store, so that its updates come the same way; no store may
+// have it.
+const OwnerBot = "owner"
 
 // Shop is how a store sells. The zero Shop sells nothing.
 type Shop struct {
