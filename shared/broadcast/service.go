@@ -50,11 +50,12 @@ func NewService(state table.Table, stores *store.Registry, people People, now cl
 	return &Service{state: state, stores: stores, people: people, clock: now}
 }
 
-// Schedule makes a campaign, which starts at once or at StartAt, and gives it
-// as it then stands. Scheduling an id again gives the campaign that is there.
+// Schedule makes a campaign, which starts at once or at StartAt, together with
+// other operations such as an audit row, and gives it as it then stands.
+// Scheduling an id again gives the campaign that is there and writes nothing.
 // Invalid, with a sentence for people, where Telegram would refuse the content,
 // StartAt is over a year away, or Paid is not switched on in the store.
-func (s *Service) Schedule(ctx context.Context, campaign Campaign) (Campaign, error) {
+func (s *Service) Schedule(ctx context.Context, campaign Campaign, with ...table.Op) (Campaign, error) {
 	at, err := placeOf(campaign.Store, campaign.ID)
 	if err != nil {
 		return Campaign{}, err
@@ -89,7 +90,7 @@ func (s *Service) Schedule(ctx context.Context, campaign Campaign) (Campaign, er
 		return Campaign{}, err
 	}
 
-	err = s.write(ctx, table.Create(row), messages)
+	err = s.write(ctx, append([]table.Op{table.Create(row)}, with...), messages)
 	if errs.Is(err, errs.Conflict) { // it is there already
 		return s.Get(ctx, campaign.Store, at.id)
 	}
@@ -168,10 +169,9 @@ func (c *Campaign) entry(about Message, now time.Time) outbox.Entry {
 	}
 }
 
-// write writes a campaign's row together with messages about it.
-func (s *Service) write(ctx context.Context, op table.Op, messages []outbox.Entry) error {
-	ops := []table.Op{op}
-
+// write writes a campaign's row and what goes with it together with messages
+// about it.
+func (s *Service) write(ctx context.Context, ops []table.Op, messages []outbox.Entry) error {
 	for _, entry := range messages {
 		entry.Trace = queue.TraceOf(ctx)
 
@@ -215,10 +215,11 @@ func (s *Service) announce(ctx context.Context, id string) error {
 	return nil
 }
 
-// Pause stops a running campaign; lanes see it within a second or two. A
+// Pause stops a running campaign, together with other operations such as an
+// audit row; lanes see it within a second or two. A
 // campaign that is paused stays so. Conflict where it is not begun or finished.
-func (s *Service) Pause(ctx context.Context, store, campaign string, _ int64) (Campaign, error) {
-	return s.change(ctx, store, campaign, func(found *Campaign, now time.Time) ([]outbox.Entry, error) {
+func (s *Service) Pause(ctx context.Context, store, campaign string, with ...table.Op) (Campaign, error) {
+	return s.change(ctx, store, campaign, with, func(found *Campaign, now time.Time) ([]outbox.Entry, error) {
 		switch found.State {
 		case Paused:
 			return nil, errAsItIs
@@ -236,9 +237,10 @@ func (c *Campaign) pause(why Stop, now time.Time) {
 	c.State, c.Stopped, c.PausedAt, c.Due = Paused, why, now, time.Time{}
 }
 
-// Resume sets a paused campaign going again. One that runs goes on. Conflict
+// Resume sets a paused campaign going again, together with other operations. One
+// that runs goes on. Conflict
 // where it is not begun or finished.
-func (s *Service) Resume(ctx context.Context, store, campaign string, _ int64) (Campaign, error) {
+func (s *Service) Resume(ctx context.Context, store, campaign string, with ...table.Op) (Campaign, error) {
 	of, err := s.stores.Get(ctx, store)
 	if err != nil {
 		return Campaign{}, errs.Context(err, "resume broadcast %s", campaign)
@@ -248,7 +250,7 @@ func (s *Service) Resume(ctx context.Context, store, campaign string, _ int64) (
 		return Campaign{}, err
 	}
 
-	return s.change(ctx, store, campaign, func(found *Campaign, now time.Time) ([]outbox.Entry, error) {
+	return s.change(ctx, store, campaign, with, func(found *Campaign, now time.Time) ([]outbox.Entry, error) {
 		switch found.State {
 		case Running:
 			return nil, errAsItIs
@@ -274,10 +276,11 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// Cancel ends a campaign: what was sent stays, nothing more is sent. One that
+// Cancel ends a campaign, together with other operations: what was sent stays,
+// nothing more is sent. One that
 // is cancelled stays so. Conflict where it is done.
-func (s *Service) Cancel(ctx context.Context, store, campaign string, _ int64) (Campaign, error) {
-	return s.change(ctx, store, campaign, func(found *Campaign, now time.Time) ([]outbox.Entry, error) {
+func (s *Service) Cancel(ctx context.Context, store, campaign string, with ...table.Op) (Campaign, error) {
+	return s.change(ctx, store, campaign, with, func(found *Campaign, now time.Time) ([]outbox.Entry, error) {
 		switch found.State {
 		case Cancelled:
 			return nil, errAsItIs
@@ -321,10 +324,10 @@ type Texts interface {
 	Report(of store.Store, campaign Campaign) message.Text
 }
 
-// change reads a campaign, changes it and writes it back with what follows,
-// anew where someone else changes it meanwhile. It gives it with its counts.
+// change reads a campaign, changes it and writes it back with what goes with it
+// and what follows, anew where someone else changes it meanwhile. It gives it with its counts.
 func (s *Service) change(
-	ctx context.Context, store, campaign string, change func(*Campaign, time.Time) ([]outbox.Entry, error),
+	ctx context.Context, store, campaign string, with []table.Op, change func(*Campaign, time.Time) ([]outbox.Entry, error),
 ) (Campaign, error) {
 	at, err := placeOf(store, campaign)
 	if err != nil {
@@ -356,7 +359,7 @@ func (s *Service) change(
 			return Campaign{}, rowErr
 		}
 
-		if err = s.write(ctx, table.Replace(row), messages); err == nil {
+		if err = s.write(ctx, append([]table.Op{table.Replace(row)}, with...), messages); err == nil {
 			return s.counted(ctx, found)
 		}
 

@@ -34,7 +34,7 @@ const (
 	Adjust         Permission = "adjust"   // balances
 	SeeAudit       Permission = "audit"
 	Broadcast      Permission = "broadcast" // write to all people at once
-	SeePlatform    Permission = "platform" // servers, backups, alerts: owners only
+	SeePlatform    Permission = "platform"  // servers, backups, alerts: owners only
 )
 
 // permissions is the table of who may do what.
