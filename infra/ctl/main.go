@@ -26,6 +26,9 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store remove ID                  stops its webhook and forgets its secrets; its data stays
   store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
+  store mode ID auto|webhook|polling|default
+        how its updates come: pushed by Telegram, fetched from it, or auto: pushed, and fetched while that fails.
+        default is the stack's parameter TelegramMode. Telegram is told within a minute
   store speech ID [PROVIDER/MODEL …]
         which speech models the store uses, the best first, such as groq/whisper-large-v3; without any, the stack's
   store shop ID open|close [--pay-minutes MINUTES] [--fee buyer|store]
@@ -104,6 +107,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"store show":          (*operator).storeShow,
 		"store remove":        (*operator).storeRemove,
 		"store rotate-secret": (*operator).storeRotateSecret,
+		"store mode":          (*operator).storeMode,
 		"store speech":        (*operator).storeSpeech,
 		"store shop":          (*operator).storeShop,
 		"user premium":        (*operator).userPremium,

@@ -12,12 +12,9 @@ import (
 	"github.com/lapak-id/lapak/shared/table"
 )
 
-const (
-	// slotLease is how long the slot of a holder that has died stays taken.
-	slotLease = 2 * time.Minute
-	// slotRenewal is how often a holder says that it is still at it.
-	slotRenewal = slotLease / 3
-)
+// slotLease is how long the slot of a holder that has died stays taken, unless
+// Lasting says otherwise.
+const slotLease = 2 * time.Minute
 
 // Slots bound how many things go on at once, each in a slot of its own: a row
 // of the scratch table that expires, so that no slot is lost with its holder.
@@ -25,11 +22,20 @@ const (
 type Slots struct {
 	scratch table.Table
 	clock   clock.Clock
+	lease   time.Duration
 }
 
 // NewSlots makes slots that are kept in the scratch table.
 func NewSlots(scratch table.Table, now clock.Clock) *Slots {
-	return &Slots{scratch: scratch, clock: now}
+	return &Slots{scratch: scratch, clock: now, lease: slotLease}
+}
+
+// Lasting has the slot of a holder that has died stay taken for so long; whole
+// seconds. A holder writes three times in it to say that it is still at it.
+func (s *Slots) Lasting(lease time.Duration) *Slots {
+	s.lease = lease
+
+	return s
 }
 
 // Do runs do in one of the count slots that a store has under a name, and gives
@@ -109,7 +115,7 @@ func slotKey(slots table.Partition, number int) table.Key {
 
 // claim takes one slot; Conflict where it is taken.
 func (s *Slots) claim(ctx context.Context, slots table.Partition, number int) (table.Row, error) {
-	held := table.Row{Key: slotKey(slots, number), Body: []byte(`{}`), Expires: s.clock.Now().Add(slotLease)}
+	held := table.Row{Key: slotKey(slots, number), Body: []byte(`{}`), Expires: s.clock.Now().Add(s.lease)}
 	if err := s.scratch.Write(ctx, table.Create(held)); err != nil {
 		return table.Row{}, errs.Context(err, "take slot %d", number)
 	}
@@ -123,7 +129,9 @@ func (s *Slots) claim(ctx context.Context, slots table.Partition, number int) (t
 // was lost, because this holder was held up for too long, is not taken again:
 // the work goes on, for once with one more at it than there are slots.
 func (s *Slots) renew(ctx context.Context, held table.Row) table.Row {
-	ticker := time.NewTicker(slotRenewal)
+	const renewals = 3 // in the time that a lease lasts
+
+	ticker := time.NewTicker(s.lease / renewals)
 	defer ticker.Stop()
 
 	for {
@@ -133,7 +141,7 @@ func (s *Slots) renew(ctx context.Context, held table.Row) table.Row {
 		case <-ticker.C:
 		}
 
-		held.Expires = s.clock.Now().Add(slotLease)
+		held.Expires = s.clock.Now().Add(s.lease)
 
 		if err := s.scratch.Write(ctx, table.Replace(held)); err != nil {
 			slog.WarnContext(ctx, "slot not renewed", "slot", held.Key, "error", err)

@@ -42,6 +42,13 @@ type Store struct {
 	// Office: no store, but the owner's own bot, in which owners hear of trouble
 	// and the platform's operator, its Owner, looks after all stores.
 	Office bool `json:"office,omitempty"`
+
+	// How updates come; package failover turns it.
+	Mode     Mode      `json:"mode,omitempty"`     // empty: the stack's own
+	Polling  bool      `json:"polling,omitempty"`  // they are fetched now; else Telegram pushes them
+	Turning  bool      `json:"turning,omitempty"`  // Telegram has not been told of Polling yet
+	TurnedAt time.Time `json:"turned_at,omitzero"` // of the last change of Polling
+	Hook     string    `json:"hook,omitempty"`     // where Telegram pushes to, or did before
 }
 
 // Broadcast is how fast a store may write to all its people.
@@ -160,18 +167,22 @@ func register() table.Partition { return table.Platform().Partition("stores") }
 // Get reads a store, up to a minute old. NotFound where there is none, Invalid
 // where id cannot be a store's.
 func (r *Registry) Get(ctx context.Context, id string) (Store, error) {
-	if _, err := table.TenantOf(id); err != nil {
-		return Store{}, err
-	}
-
-	now := r.clock.Now()
-
 	r.mu.Lock()
 	hit, ok := r.cached[id]
 	r.mu.Unlock()
 
-	if ok && now.Before(hit.until) {
+	if ok && r.clock.Now().Before(hit.until) {
 		return hit.store, nil
+	}
+
+	return r.Latest(ctx, id)
+}
+
+// Latest reads a store as last written. NotFound where there is none, Invalid
+// where id cannot be a store's.
+func (r *Registry) Latest(ctx context.Context, id string) (Store, error) {
+	if _, err := table.TenantOf(id); err != nil {
+		return Store{}, err
 	}
 
 	found, _, err := table.Read[Store](ctx, r.state, register().Key("store", id))
@@ -180,7 +191,7 @@ func (r *Registry) Get(ctx context.Context, id string) (Store, error) {
 	}
 
 	r.mu.Lock()
-	r.cached[id] = cachedStore{store: found, until: now.Add(freshFor)}
+	r.cached[id] = cachedStore{store: found, until: r.clock.Now().Add(freshFor)}
 	r.mu.Unlock()
 
 	return found, nil

@@ -50,13 +50,16 @@ type caller struct{ http *http.Client }
 
 // Call posts one request and reads the answer.
 func (c caller) Call(ctx context.Context, address string, data *ta.RequestData) (*ta.Response, error) {
-	timeout := callTimeout
-	body := io.Reader(bytes.NewReader(data.BodyRaw))
-
 	if data.BodyStream != nil {
-		timeout, body = uploadTimeout, data.BodyStream
+		return c.post(ctx, address, data.ContentType, data.BodyStream, uploadTimeout)
 	}
 
+	return c.post(ctx, address, data.ContentType, bytes.NewReader(data.BodyRaw), callTimeout)
+}
+
+func (c caller) post(
+	ctx context.Context, address, contentType string, body io.Reader, timeout time.Duration,
+) (*ta.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
@@ -65,7 +68,7 @@ func (c caller) Call(ctx context.Context, address string, data *ta.RequestData) 
 		return nil, withoutAddress(err)
 	}
 
-	request.Header.Set(ta.ContentTypeHeader, data.ContentType)
+	request.Header.Set(ta.ContentTypeHeader, contentType)
 
 	response, err := c.http.Do(request)
 	if err != nil {

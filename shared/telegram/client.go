@@ -23,8 +23,9 @@ import (
 
 // Client is one bot. It is safe for concurrent use.
 type Client struct {
-	bot  *telego.Bot
-	http *http.Client
+	bot    *telego.Bot
+	http   *http.Client
+	apiURL string
 }
 
 // NewClient makes the client of the bot with the token, on the Bot API server
@@ -41,7 +42,7 @@ func newClient(by *http.Client, apiURL string, token secret.Value) (*Client, err
 		return nil, errs.Wrap(err, errs.Invalid, "make a Telegram client (is the bot token complete, as BotFather gave it?)")
 	}
 
-	return &Client{bot: bot, http: by}, nil
+	return &Client{bot: bot, http: by, apiURL: apiURL}, nil
 }
 
 // Send says something new in a chat and gives the message's number.

@@ -9,9 +9,9 @@ import (
 	"github.com/lapak-id/lapak/shared/httpapi"
 )
 
-// secretHeader is where Telegram puts the secret; an HTTP API hands header
+// SecretHeader is where Telegram puts the secret; an HTTP API hands header
 // names over in lower case.
-const secretHeader = "x-telegram-bot-api-secret-token" //nolint:gosec // a name, no secret
+const SecretHeader = "x-telegram-bot-api-secret-token" //nolint:gosec // a name, no secret
 
 // HTTP answers a call of the HTTP API's route POST /telegram/{store}.
 func (h *Handler) HTTP(
@@ -26,7 +26,7 @@ func (h *Handler) HTTP(
 
 	response := h.Serve(ctx, Request{
 		Store:  call.PathParameters["store"],
-		Secret: call.Headers[secretHeader],
+		Secret: call.Headers[SecretHeader],
 		Source: call.RequestContext.HTTP.SourceIP,
 		Body:   body,
 	})

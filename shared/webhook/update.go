@@ -2,11 +2,54 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/logging"
+	"github.com/lapak-id/lapak/shared/queue"
 )
+
+// Update is an update that may come in: one call of Telegram's answers it, or
+// one message carries it to the bot.
+type Update struct {
+	ID      int64
+	Kind    string        // "message", "callback_query", …
+	Reply   any           // where it may not wait: the call, with its method, that answers it
+	Message queue.Message // where there is no Reply
+}
+
+// Read reads an update of a store's bot, whichever way it came, so that the
+// same update makes the same message. Urgent is asked about it at once. Invalid
+// where it is none: no JSON object, no positive update_id, or not one field
+// beside it.
+func Read(ctx context.Context, of string, body []byte, urgent Urgent) (Update, error) {
+	update, err := parse(body)
+	if err != nil {
+		return Update{}, err
+	}
+
+	taken := Update{ID: update.id, Kind: update.kind}
+	number := strconv.FormatInt(update.id, 10)
+
+	if reply, answered := urgent(logging.With(ctx, logging.Update, update.id), of, update.kind, update.content); answered {
+		taken.Reply = reply
+
+		return taken, nil
+	}
+
+	taken.Message = queue.Message{
+		Body:  body,
+		Group: of + ":" + strconv.FormatInt(update.chat, 10),
+		Dedup: of + ":" + number,
+		Attrs: queue.Attrs{queue.AttrStore: of, queue.AttrCause: number},
+		Trace: queue.TraceOf(ctx),
+	}
+
+	return taken, nil
+}
 
 // update is what the door needs to know of an update.
 type update struct {
@@ -50,8 +93,7 @@ func (p party) chat() int64 {
 // idField is the field that every update has beside the one that says what it is.
 const idField = "update_id"
 
-// parse reads an update as far as the door needs it. Invalid where it is none:
-// no JSON object, no positive update_id, or not one field beside it.
+// parse reads an update as far as the door needs it.
 func parse(body []byte) (update, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil {

@@ -27,6 +27,13 @@ const (
 	// patience bounds the call behind an answer. Telegram itself waits longer
 	// and would send the update again.
 	patience = 5 * time.Second
+	// Probe is a call with which we ask ourselves, with a store's secret,
+	// whether the door is open; the answer's description is Ready.
+	Probe = `{"probe":true}`
+	Ready = "ready"
+	// NotTelegram describes the answer to calls from other networks, where only
+	// Telegram's are let in.
+	NotTelegram = "not from Telegram"
 )
 
 // Request is a webhook call as the HTTP API hands it over.
@@ -99,7 +106,7 @@ func (h *Handler) Serve(ctx context.Context, request Request) Response {
 	if h.Sources == FromTelegram && !fromTelegram(request.Source) {
 		slog.WarnContext(ctx, "refused: not from Telegram's networks", "source", request.Source)
 
-		return answer(http.StatusForbidden, "not from Telegram")
+		return answer(http.StatusForbidden, NotTelegram)
 	}
 
 	switch err := h.authenticate(ctx, request); errs.CodeOf(err) {
@@ -147,31 +154,26 @@ func (h *Handler) accept(ctx context.Context, request Request) Response {
 		return answer(http.StatusOK, "dropped: too large")
 	}
 
-	update, err := parse(request.Body)
+	if string(request.Body) == Probe {
+		return answer(http.StatusOK, Ready)
+	}
+
+	update, err := Read(ctx, request.Store, request.Body, h.Urgent)
 	if err != nil {
 		slog.ErrorContext(ctx, "update dropped: not an update", "error", err, "bytes", len(request.Body))
 
 		return answer(http.StatusOK, "dropped: not an update")
 	}
 
-	ctx = logging.With(ctx, logging.Update, update.id)
+	ctx = logging.With(ctx, logging.Update, update.ID)
 
-	if reply, urgent := h.Urgent(ctx, request.Store, update.kind, update.content); urgent {
-		return h.reply(ctx, update, reply)
+	if update.Reply != nil {
+		return h.reply(ctx, update)
 	}
 
-	number := strconv.FormatInt(update.id, 10)
-	message := queue.Message{
-		Body:  request.Body,
-		Group: request.Store + ":" + strconv.FormatInt(update.chat, 10),
-		Dedup: request.Store + ":" + number,
-		Attrs: queue.Attrs{queue.AttrStore: request.Store, queue.AttrCause: number},
-		Trace: queue.TraceOf(ctx),
-	}
-
-	switch err := h.Updates.Send(ctx, message); {
+	switch err := h.Updates.Send(ctx, update.Message); {
 	case err == nil:
-		slog.InfoContext(ctx, "update queued", "kind", update.kind)
+		slog.InfoContext(ctx, "update queued", "kind", update.Kind)
 
 		return answer(http.StatusOK, "")
 	case errs.Is(err, errs.Invalid):
@@ -185,15 +187,15 @@ func (h *Handler) accept(ctx context.Context, request Request) Response {
 	}
 }
 
-func (h *Handler) reply(ctx context.Context, update update, reply any) Response {
-	body, err := json.Marshal(reply)
+func (h *Handler) reply(ctx context.Context, update Update) Response {
+	body, err := json.Marshal(update.Reply)
 	if err != nil {
-		slog.ErrorContext(ctx, "answer not encoded", "kind", update.kind, "error", err)
+		slog.ErrorContext(ctx, "answer not encoded", "kind", update.Kind, "error", err)
 
 		return answer(http.StatusServiceUnavailable, "try again")
 	}
 
-	slog.InfoContext(ctx, "update answered at once", "kind", update.kind)
+	slog.InfoContext(ctx, "update answered at once", "kind", update.Kind)
 
 	return Response{Status: http.StatusOK, Body: body}
 }

@@ -1,0 +1,36 @@
+package store
+
+import (
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+)
+
+// Mode says how a bot's updates come.
+type Mode string
+
+// The modes.
+const (
+	Auto    Mode = "auto"    // pushed, and fetched while pushing does not work
+	Webhook Mode = "webhook" // pushed by Telegram
+	Polling Mode = "polling" // fetched from Telegram
+)
+
+// UnmarshalText reads a setting. Invalid where there is no such mode.
+func (m *Mode) UnmarshalText(text []byte) error {
+	given := Mode(text)
+	if given != Auto && given != Webhook && given != Polling {
+		return errs.New(errs.Invalid, "mode %q: use %s, %s or %s", given, Auto, Webhook, Polling)
+	}
+
+	*m = given
+
+	return nil
+}
+
+// Turn changes how updates come; poll tells Telegram of it within a minute.
+func (s *Store) Turn(polling bool, now time.Time) {
+	if s.Polling != polling {
+		s.Polling, s.Turning, s.TurnedAt = polling, true, now
+	}
+}
