@@ -110,7 +110,7 @@ func (i *Intake) stopPushing(ctx context.Context, of store.Store) error {
 func (i *Intake) Reclaim(ctx context.Context, id string) (bool, error) {
 	hook, err := i.Telegram.Webhook(ctx, id)
 	if err != nil || hook.URL == "" {
-		return false, err //nolint:wrapcheck // it says what was attempted
+		return false, err
 	}
 
 	if _, err := i.Stores.Change(ctx, id, func(now *store.Store) { now.Turning = true }); err != nil {

@@ -28,8 +28,9 @@ const (
 	// and would send the update again.
 	patience = 5 * time.Second
 	// Probe is a call with which we ask ourselves, with a store's secret,
-	// whether the door is open; the answer's description is Ready.
+	// whether the door is open.
 	Probe = `{"probe":true}`
+	// Ready describes the answer of a door that is.
 	Ready = "ready"
 	// NotTelegram describes the answer to calls from other networks, where only
 	// Telegram's are let in.
