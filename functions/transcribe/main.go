@@ -23,7 +23,9 @@ func main() {
 		vault := worker.Vault(base, settings.Secrets)
 		state := worker.State(base, settings.State)
 
-		speech, err := settings.Providers.speech(base, vault, store.NewRegistry(state, base.Clock))
+		stores := store.NewRegistry(state, base.Clock)
+
+		speech, err := settings.Providers.speech(base, vault, stores)
 		if err != nil {
 			return nil, err
 		}
@@ -44,6 +46,7 @@ func main() {
 			Longest:      settings.Longest,
 			Slots:        limit.NewSlots(scratch, base.Clock),
 			StoreWorkers: settings.StoreWorkers,
+			OwnWorkers:   stores.Limit(store.Workers, settings.StoreWorkers),
 		})
 		if err != nil {
 			return nil, err

@@ -161,7 +161,7 @@ func (o *operator) connect(ctx context.Context, client *telegram.Client, of stor
 	}
 
 	for _, language := range append([]string{""}, texts.Languages()...) {
-		if err := client.SetCommands(ctx, language, texts.Commands(language, of.Shop.Open)); err != nil {
+		if err := client.SetCommands(ctx, language, texts.Commands(language, of.Sells(), of.Has(store.Transcription))); err != nil {
 			return fmt.Errorf("set the menu of store %s: %w", id, err)
 		}
 	}

@@ -152,7 +152,7 @@ func TestEveryTextIsUsedAndEveryUsedTextIsThere(t *testing.T) {
 	}
 
 	used := map[string]bool{}
-	for _, command := range newCatalog(t).Commands("id", true) {
+	for _, command := range newCatalog(t).Commands("id", true, true) {
 		used["command."+command.Name] = true // the one key that is put together
 	}
 
@@ -503,7 +503,7 @@ func TestTheMenuIsInBothLanguages(t *testing.T) {
 	t.Parallel()
 
 	for _, language := range newCatalog(t).Languages() {
-		menu := newCatalog(t).Commands(language, true)
+		menu := newCatalog(t).Commands(language, true, true)
 		require.NotEmpty(t, menu)
 
 		for _, command := range menu {

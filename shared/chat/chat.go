@@ -136,7 +136,7 @@ func New(options Options) *Chat {
 	chat := &Chat{Options: options, limits: limit.New(options.Scratch, options.Clock)}
 	chat.handle = chain(chat.route,
 		chat.reported, recovered, chat.logged, chat.once, chat.inStore, chat.met, chat.spoken, ranked, chat.admitted,
-		chat.listened, chat.single, chat.limited)
+		chat.open, chat.listened, chat.single, chat.limited)
 
 	return chat
 }

@@ -17,13 +17,17 @@ import (
 // receive starts the transcription of a file: the progress message first, so
 // that the person sees an answer at once, then the job that knows its number.
 func (c *Chat) receive(ctx context.Context, r *request, file transcript.Source) error {
+	if !r.transcribes() && !audible(file) {
+		return c.guide(ctx, r, r.words.html("feature.unknown", nil))
+	}
+
 	if !audible(file) {
 		return c.guide(ctx, r, r.words.html("unknown.document", nil))
 	}
 
 	terms := c.terms(r)
 
-	if err := terms.Tier.Admit(file); err != nil {
+	if err := terms.Admit(file); err != nil {
 		return c.refuse(ctx, r, 0, err)
 	}
 
@@ -128,11 +132,6 @@ func pace(jobs []transcript.Job) float64 {
 	slices.Sort(paces)
 
 	return paces[len(paces)/2]
-}
-
-// terms are those on which the person's jobs begin.
-func (c *Chat) terms(r *request) transcript.Terms {
-	return transcript.Terms{Tier: c.Tiers.Of(r.user.Premium(c.Clock.Now())), Zone: r.store.TimeZone}
 }
 
 // refuse tells why a job does not begin, by a refusal that has a sentence: in

@@ -307,7 +307,7 @@ func (c *Chat) retryJob(ctx context.Context, r *request) error {
 		return err
 	}
 
-	if job.State == transcript.Failed || job.State == transcript.Apologised {
+	if r.transcribes() && (job.State == transcript.Failed || job.State == transcript.Apologised) {
 		c.showRetry(ctx, r, job)
 	}
 

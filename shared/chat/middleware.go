@@ -309,12 +309,12 @@ const limitOfPerson = "limit.user"
 // takeToken takes from the person's bucket and, if that gives, from the
 // store's. It gives how long to wait, and the text that says why.
 func (c *Chat) takeToken(ctx context.Context, r *request) (time.Duration, string) {
-	bucket, wait := r.session.Bucket.Take(c.UserRate, c.Clock.Now())
+	bucket, wait := r.session.Bucket.Take(c.userRate(r), c.Clock.Now())
 	if wait > 0 {
 		return wait, limitOfPerson
 	}
 
-	wait, err := c.limits.Take(ctx, r.storeID, "store", c.StoreRate)
+	wait, err := c.limits.Take(ctx, r.storeID, "store", c.storeRate(r))
 	if err != nil {
 		slog.ErrorContext(ctx, "limit of the store not looked at", "error", err)
 	}

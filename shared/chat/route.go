@@ -189,6 +189,8 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 	}
 
 	switch {
+	case !r.transcribes() && (r.message.Text != "" || hasContent(r.message)):
+		return c.guide(ctx, r, r.words.html("feature.unknown", nil))
 	case r.message.Text != "":
 		return c.guide(ctx, r, r.words.html("unknown.text", nil))
 	case hasContent(r.message):
@@ -316,7 +318,7 @@ func (c *Chat) guide(ctx context.Context, r *request, html string) error {
 // menu lists the commands with what they do.
 func (c *Chat) menu(r *request) string {
 	var lines []string
-	for _, command := range c.Catalog.Commands(r.words.language, c.selling(r)) {
+	for _, command := range c.Catalog.Commands(r.words.language, c.selling(r), r.transcribes()) {
 		lines = append(lines, "/"+command.Name+" · "+escape(command.Text))
 	}
 
@@ -327,8 +329,8 @@ func (c *Chat) menu(r *request) string {
 func (*Catalog) Languages() []string { return languages() }
 
 // Commands are what the bot's menu shows in a language, in a store that sells
-// or does not.
-func (c *Catalog) Commands(language string, selling bool) []telegram.Command {
+// or does not, and transcribes or does not.
+func (c *Catalog) Commands(language string, selling, transcribing bool) []telegram.Command {
 	words := c.In(language)
 	offered := commands()
 
@@ -338,6 +340,10 @@ func (c *Catalog) Commands(language string, selling bool) []telegram.Command {
 
 	var menu []telegram.Command
 	for _, command := range offered {
+		if command.name == "history" && !transcribing {
+			continue // it still answers: what was written down before is theirs
+		}
+
 		menu = append(menu, telegram.Command{Name: command.name, Text: words.plain("command."+command.name, nil)})
 	}
 

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/lapak-id/lapak/shared/errs"
@@ -24,10 +25,12 @@ func (w Words) open(label, screen string) message.Button {
 
 // homeButtons lead to every screen.
 func (c *Chat) homeButtons(ctx context.Context, r *request) [][]message.Button {
-	rows := [][]message.Button{
-		{r.words.open("button.transcribe", "transcribe"), r.words.open("button.history", "history")},
-		{r.words.open("button.settings", "settings"), r.words.open("button.help", "help")},
+	rows := [][]message.Button{{r.words.open("button.settings", "settings"), r.words.open("button.help", "help")}}
+	if r.transcribes() {
+		rows = slices.Insert(rows, 0,
+			[]message.Button{r.words.open("button.transcribe", "transcribe"), r.words.open("button.history", "history")})
 	}
+
 	if c.selling(r) {
 		rows = append(c.shopButtons(ctx, r), rows...)
 	}
@@ -77,9 +80,9 @@ func (c *Chat) home(ctx context.Context, r *request) error {
 	})
 }
 
-// greeting gives the text of a home without or with a shop.
+// greeting gives the text of a home: of one that only transcribes, or with more or less.
 func (c *Chat) greeting(r *request, without, with string) string {
-	if c.selling(r) {
+	if c.selling(r) || !r.transcribes() {
 		return with
 	}
 
@@ -87,6 +90,12 @@ func (c *Chat) greeting(r *request, without, with string) string {
 }
 
 func (c *Chat) transcribe(ctx context.Context, r *request) error {
+	if !r.transcribes() {
+		r.toast = r.words.plain("feature.no_transcription", nil)
+
+		return c.home(ctx, r)
+	}
+
 	return c.show(ctx, r, message.Text{
 		HTML:    r.words.html("transcribe.how", errs.Args{"Limit": c.largestMB(r), "Days": keptDays()}),
 		Buttons: [][]message.Button{r.words.backTo("home")},
@@ -95,6 +104,10 @@ func (c *Chat) transcribe(ctx context.Context, r *request) error {
 
 func (c *Chat) help(ctx context.Context, r *request) error {
 	html := r.words.html("help.text", errs.Args{"Limit": c.largestMB(r), "Commands": markup(c.menu(r))})
+	if !r.transcribes() {
+		html = r.words.html("feature.help", errs.Args{"Commands": markup(c.menu(r))})
+	}
+
 	if c.selling(r) {
 		html += "\n\n" + r.words.html("shop.help", nil)
 	}

@@ -20,6 +20,8 @@ type session struct {
 	Done   []int        `json:"done"` // the last updates that were handled
 	Pause  *pause       `json:"pause,omitempty"`
 	Told   bool         `json:"told,omitempty"` // that the store has closed its access
+	// Paused is when the person was told last that the store is paused.
+	Paused time.Time `json:"paused,omitzero"`
 	Await  *await       `json:"await,omitempty"`
 	Tap    *tapped      `json:"tap,omitempty"`
 	Flood  int          `json:"flood,omitempty"` // updates held back since the last that was not

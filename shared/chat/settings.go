@@ -12,6 +12,13 @@ import (
 
 // settings shows what the person prefers, with a way to change each.
 func (c *Chat) settings(ctx context.Context, r *request) error {
+	if !r.transcribes() {
+		return c.show(ctx, r, message.Text{
+			HTML:    r.words.html("feature.settings", errs.Args{"Language": r.words.plain("language.self", nil)}),
+			Buttons: [][]message.Button{{r.words.open("button.language", "lang")}, r.words.backTo("home")},
+		})
+	}
+
 	prefers := c.preferences(r)
 
 	args := errs.Args{

@@ -66,7 +66,7 @@ type Terms interface {
 func (c *Chat) trades() bool { return c.Orders != nil }
 
 // selling reports whether the store sells now.
-func (c *Chat) selling(r *request) bool { return c.trades() && r.store.Shop.Open }
+func (c *Chat) selling(r *request) bool { return c.trades() && r.store.Sells() }
 
 // What the buttons of the shop say.
 const (
@@ -96,6 +96,10 @@ func (c *Chat) shopButtons(ctx context.Context, r *request) [][]message.Button {
 // closed says that nothing is sold for now, where somebody taps or types their
 // way into a shop that is not open.
 func (c *Chat) closed(ctx context.Context, r *request) error {
+	if r.tap == nil {
+		return c.guide(ctx, r, r.words.html("shop.closed", nil))
+	}
+
 	r.toast = r.words.plain("shop.closed", nil)
 
 	return c.home(ctx, r)

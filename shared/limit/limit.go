@@ -24,6 +24,15 @@ func PerMinute(count int) Rate {
 	return Rate{Burst: count, Every: time.Minute / time.Duration(count)}
 }
 
+// Person allows one person count a minute on average, and twice as many in a
+// burst, such as when someone looks around in the menu.
+func Person(count int) Rate {
+	rate := PerMinute(count)
+	rate.Burst *= 2
+
+	return rate
+}
+
 // Bucket is the state of a token bucket. The zero value is full.
 type Bucket struct {
 	// Full is when the bucket is full again if nothing more is taken.

@@ -49,6 +49,14 @@ type Store struct {
 	Turning  bool      `json:"turning,omitempty"`  // Telegram has not been told of Polling yet
 	TurnedAt time.Time `json:"turned_at,omitzero"` // of the last change of Polling
 	Hook     string    `json:"hook,omitempty"`     // where Telegram pushes to, or did before
+
+	// Paused: people are told to come back later, in the words of PausedText by
+	// language. Off are the features that the store does not have, Limits its own
+	// values in place of the stack's.
+	Paused     bool              `json:"paused,omitempty"`
+	PausedText map[string]string `json:"paused_text,omitempty"`
+	Off        []Feature         `json:"off,omitempty"`
+	Limits     map[Limit]int     `json:"limits,omitempty"`
 }
 
 // Broadcast is how fast a store may write to all its people.

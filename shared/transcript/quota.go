@@ -35,6 +35,28 @@ func (t Tiers) Of(premium bool) Tier {
 type Terms struct {
 	Tier Tier
 	Zone string // IANA name: when the person's day begins; empty or unknown: UTC
+	Off  bool   // the store takes no jobs: those that it has are finished, no more begin
+}
+
+// Admit looks, before any work, whether a job may begin at all: whether the
+// store takes any, and what Tier.Admit says. Invalid, with a sentence for the
+// person, where not.
+func (t Terms) Admit(file Source) error {
+	if err := t.open(); err != nil {
+		return err
+	}
+
+	return t.Tier.Admit(file)
+}
+
+// open gives why no job begins at all.
+func (t Terms) open() error {
+	if !t.Off {
+		return nil
+	}
+
+	return errs.New(errs.Invalid, "begin a job: the store has switched transcription off").
+		Tell("feature.no_transcription", nil)
 }
 
 // Admit looks, before any work, whether a file is within the tier as far as

@@ -63,7 +63,7 @@ func (s *Service) count(job Job) {
 // the file is over the tier's limits, Limited where the tier's jobs are under
 // way or the day's quota does not last.
 func (s *Service) Start(ctx context.Context, request Request) (Job, error) {
-	if err := request.Terms.Tier.Admit(request.Source); err != nil {
+	if err := request.Terms.Admit(request.Source); err != nil {
 		return Job{}, err
 	}
 
@@ -244,6 +244,10 @@ func (s *Service) Retry(ctx context.Context, store string, user int64, job strin
 
 	failed, _, err := s.read(ctx, of)
 	if err != nil {
+		return Job{}, err
+	}
+
+	if err := terms.open(); err != nil {
 		return Job{}, err
 	}
 

@@ -31,7 +31,7 @@ func (t *Transcriber) inTurn(ctx context.Context, delivery queue.Delivery, work 
 		return err
 	}
 
-	free, err := t.slots.Do(ctx, of.Store, string(of.transcriptions()), t.storeWorkers, work)
+	free, err := t.slots.Do(ctx, of.Store, string(of.transcriptions()), t.workers(ctx, of.Store), work)
 	if free || err != nil {
 		return err
 	}

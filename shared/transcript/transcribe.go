@@ -35,9 +35,11 @@ type TranscriberOptions struct {
 	Longest time.Duration
 
 	// Slots, where given, bound how many jobs of a store are at it at once:
-	// StoreWorkers of those in a queue.
+	// StoreWorkers of those in a queue, or what OwnWorkers, where given, says of
+	// the store.
 	Slots        *limit.Slots
 	StoreWorkers int
+	OwnWorkers   func(ctx context.Context, store string) int
 }
 
 // Transcriber turns stored files into transcripts.
@@ -52,8 +54,8 @@ type Transcriber struct {
 	partsAtOnce int
 	longest     time.Duration
 
-	slots        *limit.Slots
-	storeWorkers int
+	slots   *limit.Slots
+	workers func(ctx context.Context, store string) int
 }
 
 // NewTranscriber makes the transcription step. Invalid where a number is none.
@@ -67,13 +69,18 @@ func NewTranscriber(options TranscriberOptions) (*Transcriber, error) {
 		return nil, errs.New(errs.Invalid, "transcribe with %d workers for a store: it must be positive", options.StoreWorkers)
 	}
 
+	workers := options.OwnWorkers
+	if workers == nil {
+		workers = func(context.Context, string) int { return options.StoreWorkers }
+	}
+
 	return &Transcriber{
 		step: step{
 			jobs: options.Jobs, messenger: options.Messenger, texts: options.Texts, metrics: options.Metrics,
 		},
 		preparer: options.Preparer, speech: options.Speech, bucket: options.Bucket, cache: options.Cache,
 		flights: options.Flights, partsAtOnce: options.PartsAtOnce, longest: options.Longest,
-		slots: options.Slots, storeWorkers: options.StoreWorkers,
+		slots: options.Slots, workers: workers,
 	}, nil
 }
 

@@ -48,14 +48,8 @@ func (l Limits) tier(fileMB, hours, minutes int) transcript.Tier {
 	}
 }
 
-// UserRate gives how often one person may ask: on average, and twice as often
-// in a burst, such as when someone looks around in the menu.
-func (l Limits) UserRate() limit.Rate {
-	rate := limit.PerMinute(l.UserPerMinute)
-	rate.Burst *= 2
-
-	return rate
-}
+// UserRate gives how often one person may ask.
+func (l Limits) UserRate() limit.Rate { return limit.Person(l.UserPerMinute) }
 
 // StoreRate gives how often all people of a store together may ask.
 func (l Limits) StoreRate() limit.Rate { return limit.PerMinute(l.StorePerMinute) }
