@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -40,6 +41,8 @@ type botAPI struct {
 	hook   map[string]any
 	menus  map[string]any
 	refuse map[string]string // methods that fail, with Telegram's words
+	paths  []string          // of all calls
+	me     int64             // the bot's id; 0: 1234567
 }
 
 func (b *botAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -47,6 +50,7 @@ func (b *botAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer b.mu.Unlock()
 
 	method := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	b.paths = append(b.paths, r.URL.Path)
 
 	var params map[string]any
 	if err := json.NewDecoder(r.Body).Decode(&params); err != nil {
@@ -64,7 +68,7 @@ func (b *botAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	switch method {
 	case "getMe":
-		result = map[string]any{"id": 1234567, "is_bot": true, "first_name": "Kopi", "username": "kopi_bot"}
+		result = map[string]any{"id": cmp.Or(b.me, 1234567), "is_bot": true, "first_name": "Kopi", "username": "kopi_bot"}
 	case "setWebhook":
 		b.hook = params
 	case "deleteWebhook":
@@ -95,6 +99,7 @@ func (b *botAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type desk struct {
 	*operator
 
+	state  *tables.Table
 	api    *botAPI
 	out    *bytes.Buffer
 	queues map[string]*queues.Queue
@@ -109,18 +114,26 @@ func newDesk(t *testing.T) *desk {
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
 	made := &desk{api: api, out: &bytes.Buffer{}, queues: map[string]*queues.Queue{}}
-	state := tables.New(now, fault.None{})
+	made.state = tables.New(now, fault.None{})
+	stores, vault := store.NewRegistry(made.state, now), vaults.New(now, fault.None{})
+	where := settings{
+		Telegram: server.URL,
+		Updates:  "http://sqs/1/app-updates.fifo", Downloads: "http://sqs/1/app-downloads",
+		Dead:    "http://sqs/1/app-downloads-dead,http://sqs/1/app-updates-dead.fifo",
+		Webhook: "https://api.example.com/telegram/STORE",
+	}
+
+	opener, err := where.opening(stores, vault)
+	require.NoError(t, err)
+
 	made.operator = &operator{
-		settings: settings{
-			Telegram: server.URL,
-			Updates:  "http://sqs/1/app-updates.fifo", Downloads: "http://sqs/1/app-downloads",
-			Dead: "http://sqs/1/app-downloads-dead,http://sqs/1/app-updates-dead.fifo",
-		},
-		stores: store.NewRegistry(state, now),
-		users:  user.NewRepository(state, now),
-		vault:  vaults.New(now, fault.None{}),
-		stdin:  strings.NewReader(token + "\n"),
-		stdout: made.out,
+		settings: where,
+		stores:   stores,
+		users:    user.NewRepository(made.state, now),
+		vault:    vault,
+		opening:  opener,
+		stdin:    strings.NewReader(token + "\n"),
+		stdout:   made.out,
 	}
 	made.open = func(url string) twoWay {
 		if made.queues[url] == nil {
@@ -169,7 +182,7 @@ func TestStoreAddRegistersEverything(t *testing.T) {
 	require.Equal(t, hook, d.api.hook["url"])
 	require.Equal(t, proof.Current.Reveal(), d.api.hook["secret_token"])
 	require.Equal(t, []any{"message", "callback_query", "my_chat_member", "pre_checkout_query"}, d.api.hook["allowed_updates"])
-	require.InDelta(t, 40, d.api.hook["max_connections"], 0)
+	require.InDelta(t, 10, d.api.hook["max_connections"], 0)
 	require.Len(t, d.api.menus, 3, "for everyone, in Indonesian, in English")
 	require.Equal(t, d.api.menus[""], d.api.menus["id"])
 }
@@ -202,11 +215,11 @@ func TestStoreAddSaysWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"id":       {[]string{"--id", "NO"}, "--id: store id"},
-		"name":     {[]string{"--name", ""}, "--name is missing"},
-		"owner":    {[]string{"--owner", "0"}, "--owner is the owner's Telegram user id"},
+		"id":       {[]string{"--id", "NO"}, "store id \"NO\": use"},
+		"name":     {[]string{"--name", ""}, "name \"\": give the store one"},
+		"owner":    {[]string{"--owner", "0"}, "give the owner's Telegram user id"},
 		"hook":     {[]string{"--webhook-url", "example"}, "is not an address"},
-		"language": {[]string{"--language", "de"}, "--language \"de\""},
+		"language": {[]string{"--language", "de"}, "language \"de\": the bot speaks"},
 		"zone":     {[]string{"--time-zone", "Mars"}, "time zone \"Mars\""},
 		"flag":     {[]string{"--what"}, "not defined: -what"},
 		"quotes":   {[]string{"--name", "Toko", "Kopi"}, "what is \"Kopi\"?"},
@@ -278,7 +291,7 @@ func TestStoreListShowRemove(t *testing.T) {
 	d.out.Reset()
 
 	require.NoError(t, d.storeList(t.Context(), nil))
-	require.Regexp(t, `(?s)^ID +NAME +BOT +OWNER +SINCE\ndemo +Toko Kopi +@kopi_bot +1001 +20\d\d-\d\d-\d\d\n$`, d.out.String())
+	require.Regexp(t, `(?s)^ID +NAME +BOT +OWNER +STATE +FEATURES +SINCE\ndemo +Toko Kopi +@kopi_bot +1001 +open +shop,depot,transcription +20\d\d-\d\d-\d\d\n$`, d.out.String())
 	d.out.Reset()
 
 	require.NoError(t, d.storeShow(t.Context(), []string{"demo"}))
@@ -640,7 +653,7 @@ func TestRunReadsTheStack(t *testing.T) {
 	var out bytes.Buffer
 
 	require.NoError(t, run(t.Context(), []string{"--stack", "lapak-dev", "store", "list"}, strings.NewReader(""), &out))
-	require.Equal(t, "ID  NAME  BOT  OWNER  SINCE\n", out.String())
+	require.Equal(t, "ID  NAME  BOT  OWNER  STATE  FEATURES  SINCE\n", out.String())
 
 	err := run(t.Context(), []string{"--stack", "other", "store", "list"}, strings.NewReader(""), &out)
 	require.ErrorContains(t, err, "read the outputs of stack other (is it deployed in this account and region?)")

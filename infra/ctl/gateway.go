@@ -10,11 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
-	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/errs"
-	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/order"
 	"github.com/lapak-id/lapak/shared/pakasir"
 	"github.com/lapak-id/lapak/shared/paypal"
@@ -322,19 +319,14 @@ func (o *operator) storeShop(ctx context.Context, args []string) error {
 
 // saveShop saves a store together with the audit row of what was done.
 func (o *operator) saveShop(ctx context.Context, of store.Store, action, before string) error {
-	now := time.Now().UTC()
-
 	after := shopOf(of.Shop)
 	if strings.HasPrefix(action, "gateway") {
 		after = accountsOf(of)
 	}
 
-	recorded, err := audit.Op(audit.Entry{
-		ID: id.Dated(now, of.ID, action, now.Format(time.RFC3339Nano)), Store: of.ID, Role: "operator", Action: action,
-		Target: "store " + of.ID, Before: before, After: after, At: now,
-	})
+	recorded, err := record(of, action, before, after)
 	if err != nil {
-		return fmt.Errorf("record %s: %w", action, err)
+		return err
 	}
 
 	if err := o.stores.Save(ctx, of, recorded); err != nil {

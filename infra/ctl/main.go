@@ -19,10 +19,24 @@ import (
 
 const usage = `usage: ctl [--stack NAME] COMMAND
 
-  store add --id ID --name NAME --owner USER --webhook-url URL [--language id|en] [--time-zone ZONE]
+  store add --id ID --name NAME --owner USER [--webhook-url URL] [--language id|en] [--time-zone ZONE]
         registers a store, or changes it; the bot token comes from LAPAK_BOT_TOKEN or the standard input
+        --webhook-url takes the place of the stack's own address (output WebhookUrl)
   store list
   store show ID
+  store set ID [--name NAME] [--owner USER] [--language id|en] [--time-zone ZONE]
+        [--features shop,depot,transcription]    the features named are on, all others off
+        [--user-per-minute N] [--store-per-minute N] [--workers N] [--tasks N]
+        [--free-file-mb N] [--free-hours N] [--free-minutes N]
+        [--premium-file-mb N] [--premium-hours N] [--premium-minutes N]
+        what is not given stays; a limit takes the place of the stack's, and "default" gives that back
+  store pause ID [--text-id TEXT] [--text-en TEXT]
+        maintenance: people are told to come back later, by TEXT or the bot's own words; staff are served, and
+        what was paid is delivered
+  store resume ID
+  store rotate-token ID [--webhook-url URL]
+        takes the token that BotFather has made anew, from LAPAK_BOT_TOKEN or the standard input. BotFather ends the
+        one before at once, so do this at once: what people send meanwhile waits, and nothing is lost
   store remove ID                  stops its webhook and forgets its secrets; its data stays
   store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
@@ -108,6 +122,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"store remove":        (*operator).storeRemove,
 		"store rotate-secret": (*operator).storeRotateSecret,
 		"store mode":          (*operator).storeMode,
+		"store rotate-token":  (*operator).storeRotateToken,
+		"store pause":         (*operator).storePause,
+		"store resume":        (*operator).storeResume,
+		"store set":           (*operator).storeSet,
 		"store speech":        (*operator).storeSpeech,
 		"store shop":          (*operator).storeShop,
 		"user premium":        (*operator).userPremium,

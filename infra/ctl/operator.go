@@ -19,13 +19,16 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/lapak-id/lapak/shared/awshttp"
+	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/clock"
+	"github.com/lapak-id/lapak/shared/opening"
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/queue/sqs"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table/dynamo"
+	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/user"
 )
 
@@ -41,6 +44,7 @@ type settings struct {
 	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES"`
 	Payments       string `env:"LAPAK_QUEUE_PAYMENTS"`
 	Dead           string `env:"LAPAK_QUEUES_DEAD"`
+	Webhook        string `env:"LAPAK_WEBHOOK_URL"` // with STORE for the store's id
 }
 
 // operator carries out commands.
@@ -49,6 +53,7 @@ type operator struct {
 	stores   *store.Registry
 	users    *user.Repository
 	vault    secret.Vault
+	opening  *opening.Service
 	open     func(url string) twoWay
 	pause    func(ctx context.Context, wait time.Duration) error
 	stdin    io.Reader
@@ -84,13 +89,22 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 		return nil, errors.New("which stack? give --stack NAME, or set LAPAK_STATE_TABLE and LAPAK_SECRETS_PREFIX")
 	}
 
+	vault := ssm.New(awsssm.NewFromConfig(cfg), found.Secrets, clock.System{}, 0)
 	state := dynamo.New(dynamodb.NewFromConfig(cfg), found.State, "index1", clock.System{})
+
+	stores := store.NewRegistry(state, clock.System{})
+
+	opener, err := found.opening(stores, vault)
+	if err != nil {
+		return nil, err
+	}
 
 	return &operator{
 		settings: found,
-		stores:   store.NewRegistry(state, clock.System{}),
+		stores:   stores,
 		users:    user.NewRepository(state, clock.System{}),
-		vault:    ssm.New(awsssm.NewFromConfig(cfg), found.Secrets, clock.System{}, 0),
+		vault:    vault,
+		opening:  opener,
 		open: func(url string) twoWay {
 			return sqs.New(awssqs.NewFromConfig(cfg), url, strings.HasSuffix(url, ".fifo"))
 		},
@@ -98,6 +112,19 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 		stdin:  bufio.NewReader(stdin), // one for all secrets: each reads a line of it
 		stdout: stdout,
 	}, nil
+}
+
+// opening makes what opens stores, with the Bot API of the settings.
+func (s *settings) opening(stores *store.Registry, vault secret.Vault) (*opening.Service, error) {
+	texts, err := chat.NewCatalog()
+	if err != nil {
+		return nil, fmt.Errorf("read the menu's texts: %w", err)
+	}
+
+	return opening.New(opening.Options{
+		Stores: stores, Vault: vault, Menu: texts, Updates: chat.Updates(), Webhook: s.Webhook, Clock: clock.System{},
+		Bot: func(token secret.Value) (opening.Bot, error) { return telegram.NewClient(s.Telegram, token) },
+	}), nil
 }
 
 // readStack takes the settings from the outputs of a stack.
@@ -112,7 +139,7 @@ func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) 
 		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "UpdatesQueueUrl": &s.Updates,
 		"DownloadsQueueUrl": &s.Downloads, "TranscriptionsQueueUrl": &s.Transcriptions,
 		"TranscriptionsPriorityQueueUrl": &s.Priority, "DeliveriesQueueUrl": &s.Deliveries,
-		"PaymentsQueueUrl": &s.Payments, "DeadQueueUrls": &s.Dead,
+		"PaymentsQueueUrl": &s.Payments, "DeadQueueUrls": &s.Dead, "WebhookUrl": &s.Webhook,
 	}
 
 	for _, found := range described.Stacks {

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/opening"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
 )
@@ -36,8 +38,9 @@ func (o *operator) ownerBotSet(ctx context.Context, args []string) error {
 		return fmt.Errorf("%w: --operator is your Telegram user id, a positive number (@userinfobot tells it)", errUsage)
 	}
 
-	if err := checkHook(*hook); err != nil {
-		return err
+	office.Hook = o.opening.HookOf(office.ID, *hook)
+	if err := opening.CheckHook(office.Hook); err != nil {
+		return fmt.Errorf("%w: --webhook-url: %w", errUsage, err)
 	}
 
 	token, err := o.secretInput("OWNER_BOT_TOKEN", "token of the owner's own bot")
@@ -50,19 +53,16 @@ func (o *operator) ownerBotSet(ctx context.Context, args []string) error {
 		return fmt.Errorf("the owner's own bot: %w", err)
 	}
 
-	me, err := client.Me(ctx)
+	me, err := o.opening.Check(ctx, token, office.ID)
 	if err != nil {
 		return fmt.Errorf("the owner's own bot: %w", err)
 	}
 
-	office.BotID, office.BotUsername = me.ID, me.Username
+	office.BotID, office.BotUsername, office.CreatedAt = me.ID, me.Username, time.Now().UTC()
 
-	known, err := o.known(ctx, office)
-	if err != nil {
-		return err
+	if known, err := o.stores.Get(ctx, office.ID); err == nil {
+		office.CreatedAt = known.CreatedAt
 	}
-
-	office.CreatedAt = known.CreatedAt
 
 	if err := o.vault.Rotate(ctx, store.TokenName(office.ID), token); err != nil {
 		return fmt.Errorf("keep the token of the owner's own bot: %w", err)
@@ -72,8 +72,8 @@ func (o *operator) ownerBotSet(ctx context.Context, args []string) error {
 		return fmt.Errorf("register the owner's own bot: %w", err)
 	}
 
-	if err := o.push(ctx, client, office.ID, *hook); err != nil {
-		return err
+	if err := o.opening.Connect(ctx, office, token); err != nil {
+		return fmt.Errorf("connect the owner's own bot: %w", err)
 	}
 
 	if err := setOfficeMenu(ctx, client); err != nil {
@@ -82,7 +82,7 @@ func (o *operator) ownerBotSet(ctx context.Context, args []string) error {
 
 	fmt.Fprintf(o.stdout, "the owner's own bot is @%s, webhook %s\n"+
 		"Have each owner press Start there: until then their alerts come by their stores' own bots.\n",
-		office.BotUsername, *hook)
+		office.BotUsername, office.Hook)
 
 	return nil
 }

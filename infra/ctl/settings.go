@@ -14,6 +14,7 @@ import (
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/id"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
 )
 
 // storePause puts a store into maintenance.
@@ -114,7 +115,7 @@ func (o *operator) storeSet(ctx context.Context, args []string) error {
 				}
 			}
 
-			return checkSettings(*changed)
+			return o.opening.CheckSettings(*changed)
 		}()
 	}
 
@@ -130,7 +131,7 @@ func (o *operator) storeSet(ctx context.Context, args []string) error {
 	fmt.Fprintf(o.stdout, "store %s: %s; functions know within a minute\n", of.ID, settingsOf(trial))
 
 	if !slices.Equal(trial.Off, of.Off) {
-		return o.refreshMenu(ctx, trial)
+		return o.opening.RefreshMenu(ctx, trial)
 	}
 
 	return nil
@@ -183,14 +184,9 @@ func (o *operator) change(ctx context.Context, of store.Store, action string, ch
 	after := of
 	change(&after)
 
-	now := time.Now().UTC()
-
-	recorded, err := audit.Op(audit.Entry{
-		ID: id.Dated(now, of.ID, action, now.Format(time.RFC3339Nano)), Store: of.ID, Role: "operator", Action: action,
-		Target: "store " + of.ID, Before: settingsOf(of), After: settingsOf(after), At: now,
-	})
+	recorded, err := record(of, action, settingsOf(of), settingsOf(after))
 	if err != nil {
-		return fmt.Errorf("record %s: %w", action, err)
+		return err
 	}
 
 	if _, err := o.stores.Change(ctx, of.ID, change, recorded); err != nil {
@@ -200,6 +196,21 @@ func (o *operator) change(ctx context.Context, of store.Store, action string, ch
 	return nil
 }
 
+// record makes the audit row of what the operator does to a store.
+func record(of store.Store, action, before, after string) (table.Op, error) {
+	now := time.Now().UTC()
+
+	recorded, err := audit.Op(audit.Entry{
+		ID: id.Dated(now, of.ID, action, now.Format(time.RFC3339Nano)), Store: of.ID, Role: "operator", Action: action,
+		Target: "store " + of.ID, Before: before, After: after, At: now,
+	})
+	if err != nil {
+		return table.Op{}, fmt.Errorf("record %s: %w", action, err)
+	}
+
+	return recorded, nil
+}
+
 // settingsOf says in one line what sets a store apart.
 func settingsOf(of store.Store) string {
 	said := []string{
@@ -207,13 +218,24 @@ func settingsOf(of store.Store) string {
 		"features " + featuresOf(of),
 	}
 
-	for _, bounds := range store.Ranges() {
-		if own, ok := of.Limits[bounds.Limit]; ok {
-			said = append(said, string(bounds.Limit)+" "+strconv.Itoa(own))
-		}
+	if len(of.Limits) > 0 {
+		said = append(said, limitsOf(of))
 	}
 
 	return strings.Join(said, ", ")
+}
+
+// limitsOf lists the limits that a store has of its own.
+func limitsOf(of store.Store) string {
+	var own []string
+
+	for _, bounds := range store.Ranges() {
+		if value, ok := of.Limits[bounds.Limit]; ok {
+			own = append(own, string(bounds.Limit)+" "+strconv.Itoa(value))
+		}
+	}
+
+	return orDash(strings.Join(own, ", "))
 }
 
 func stateOf(of store.Store) string {

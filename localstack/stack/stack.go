@@ -390,6 +390,7 @@ func (s *Stack) Environment() []string {
 		"LAPAK_STATE_TABLE=" + s.Outputs["StateTableName"],
 		"LAPAK_SECRETS_PREFIX=" + s.Outputs["SecretsPrefix"],
 		"LAPAK_TELEGRAM_URL=" + s.Telegram,
+		"LAPAK_WEBHOOK_URL=" + s.WebhookURL("STORE"),
 	}
 }
 

@@ -22,9 +22,9 @@ type session struct {
 	Told   bool         `json:"told,omitempty"` // that the store has closed its access
 	// Paused is when the person was told last that the store is paused.
 	Paused time.Time `json:"paused,omitzero"`
-	Await  *await       `json:"await,omitempty"`
-	Tap    *tapped      `json:"tap,omitempty"`
-	Flood  int          `json:"flood,omitempty"` // updates held back since the last that was not
+	Await  *await    `json:"await,omitempty"`
+	Tap    *tapped   `json:"tap,omitempty"`
+	Flood  int       `json:"flood,omitempty"` // updates held back since the last that was not
 	// Ordered is the stamp of the checkout that was ordered last.
 	Ordered string `json:"ordered,omitempty"`
 

@@ -319,6 +319,10 @@ func (w Words) act(action string) string {
 		"gateway_set":     "audit.act_gateway_set",
 		"gateway_remove":  "audit.act_gateway_remove",
 		"store_shop":      "audit.act_store_shop",
+		"store_pause":     "audit.act_store_pause",
+		"store_resume":    "audit.act_store_resume",
+		"store_set":       "audit.act_store_set",
+		"store_token":     "audit.act_store_token",
 	}[strings.ReplaceAll(action, " ", "_")]
 	if !known {
 		return action

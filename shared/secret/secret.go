@@ -67,6 +67,9 @@ type Vault interface {
 	// Get reads a secret. NotFound where there is none. Adapters may answer
 	// from memory for a few minutes.
 	Get(ctx context.Context, name string) (Secret, error)
+	// Fresh reads a secret as it is now, past what is in memory, for callers
+	// whom the one that they had was refused for. NotFound where there is none.
+	Fresh(ctx context.Context, name string) (Secret, error)
 	// Rotate makes value the current one and keeps the one that was current
 	// as previous. Rotating to the current value changes nothing.
 	Rotate(ctx context.Context, name string, value Value) error

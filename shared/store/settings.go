@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/lapak-id/lapak/shared/errs"
@@ -101,6 +102,16 @@ func Ranges() []Range {
 		{PremiumHours, 0, 24, "longest recording of a premium customer, in hours; 0 for any"},
 		{PremiumMinutes, 0, day, "minutes of recordings a day of a premium customer; 0 for any"},
 	}
+}
+
+// CheckTimeZone returns Invalid where the store's time zone is none.
+func (s Store) CheckTimeZone() error {
+	// "Local" loads too, but is another zone on each machine.
+	if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "Local" {
+		return errs.Wrap(err, errs.Invalid, "time zone %q is not an IANA name", s.TimeZone)
+	}
+
+	return nil
 }
 
 // Or gives the store's own value of a limit, or else the stack's.

@@ -213,9 +213,8 @@ func (r *Registry) Save(ctx context.Context, changed Store, with ...table.Op) er
 		return err
 	}
 
-	// "Local" loads too, but is another zone on each machine.
-	if _, err := time.LoadLocation(changed.TimeZone); err != nil || changed.TimeZone == "Local" {
-		return errs.Wrap(err, errs.Invalid, "save store %s: time zone %q is not an IANA name", changed.ID, changed.TimeZone)
+	if err := changed.CheckTimeZone(); err != nil {
+		return errs.Context(err, "save store %s", changed.ID)
 	}
 
 	body, err := table.Encode(changed)

@@ -3,8 +3,11 @@ package telegram
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/health"
@@ -23,6 +26,7 @@ type Bots struct {
 
 	mu      sync.Mutex
 	clients map[string]known
+	asked   map[string]time.Time // when the vault was asked past its memory
 }
 
 // known is a client with the token it was made for.
@@ -33,7 +37,7 @@ type known struct {
 
 // NewBots makes the bots of all stores on the Bot API server at apiURL.
 func NewBots(vault secret.Vault, apiURL string) *Bots {
-	return &Bots{vault: vault, http: newHTTPClient(), apiURL: apiURL, clients: map[string]known{}}
+	return &Bots{vault: vault, http: newHTTPClient(), apiURL: apiURL, clients: map[string]known{}, asked: map[string]time.Time{}}
 }
 
 // Client gives the client of a store's bot. A token that was rotated counts as
@@ -51,7 +55,7 @@ func (b *Bots) Client(ctx context.Context, of string) (*Client, error) {
 		return found.client, nil
 	}
 
-	client, err := newClient(b.http, b.apiURL, token.Current)
+	client, err := newClient(caller{http: b.http, renewed: b.renew(of, token.Current)}, b.apiURL, token.Current)
 	if err != nil {
 		return nil, errs.Context(err, "make the bot of store %s", of)
 	}
@@ -59,6 +63,50 @@ func (b *Bots) Client(ctx context.Context, of string) (*Client, error) {
 	b.clients[of] = known{token: token.Current, client: client}
 
 	return client, nil
+}
+
+// askAgainAfter is how soon the vault is asked anew for the token of a bot that
+// Telegram does not know: until somebody sets the right one, every call fails.
+const askAgainAfter = 5 * time.Second
+
+// renew replaces a store's token in an address by the one that the vault holds
+// now. Functions remember tokens for minutes, in which nothing may be lost.
+func (b *Bots) renew(of string, used secret.Value) func(context.Context, string) (string, bool) {
+	return func(ctx context.Context, address string) (string, bool) {
+		read := b.vault.Get
+		if b.mayAsk(of) {
+			read = b.vault.Fresh
+		}
+
+		now, err := read(ctx, store.TokenName(of))
+		if err != nil {
+			slog.ErrorContext(ctx, "token refused, and no other to be had", "error", err)
+
+			return "", false
+		}
+
+		if now.Current == used {
+			return "", false
+		}
+
+		slog.InfoContext(ctx, "token refused: it has been replaced, going on with the new one")
+
+		return strings.Replace(address, used.Reveal(), now.Current.Reveal(), 1), true
+	}
+}
+
+// mayAsk reports whether it is time to ask the vault past its memory.
+func (b *Bots) mayAsk(of string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if time.Since(b.asked[of]) < askAgainAfter {
+		return false
+	}
+
+	b.asked[of] = time.Now()
+
+	return true
 }
 
 // vaultCode judges a vault that does not give a token. That it has none, or may

@@ -46,17 +46,41 @@ func newHTTPClient() *http.Client {
 // caller carries telego's calls. telego's own HTTP caller puts the address,
 // and with it the token, into errors, and drops what Telegram says beside a
 // status of 500 and above.
-type caller struct{ http *http.Client }
+type caller struct {
+	http *http.Client
+	// renewed gives the address with the token that counts now, where Telegram
+	// does not know the one in it any more; false where there is no other. nil:
+	// there never is.
+	renewed func(ctx context.Context, address string) (string, bool)
+}
 
-// Call posts one request and reads the answer.
+// Call makes a call and reads the answer.
 func (c caller) Call(ctx context.Context, address string, data *ta.RequestData) (*ta.Response, error) {
 	if data.BodyStream != nil {
 		return c.post(ctx, address, data.ContentType, data.BodyStream, uploadTimeout)
 	}
 
-	return c.post(ctx, address, data.ContentType, bytes.NewReader(data.BodyRaw), callTimeout)
+	return c.call(ctx, address, data.ContentType, data.BodyRaw, callTimeout)
 }
 
+// call makes a call, and once more where its token has been replaced meanwhile:
+// Telegram forgets a token at the moment in which BotFather makes the next one.
+func (c caller) call(
+	ctx context.Context, address, contentType string, body []byte, timeout time.Duration,
+) (*ta.Response, error) {
+	answer, err := c.post(ctx, address, contentType, bytes.NewReader(body), timeout)
+	if err != nil || answer.Ok || answer.ErrorCode != http.StatusUnauthorized || c.renewed == nil {
+		return answer, err
+	}
+
+	if address, ok := c.renewed(ctx, address); ok {
+		return c.post(ctx, address, contentType, bytes.NewReader(body), timeout)
+	}
+
+	return answer, nil
+}
+
+// post makes one request and reads the answer.
 func (c caller) post(
 	ctx context.Context, address, contentType string, body io.Reader, timeout time.Duration,
 ) (*ta.Response, error) {

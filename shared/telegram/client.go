@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 
 	"github.com/mymmrac/telego"
 
@@ -24,7 +23,7 @@ import (
 // Client is one bot. It is safe for concurrent use.
 type Client struct {
 	bot    *telego.Bot
-	http   *http.Client
+	by     caller
 	apiURL string
 }
 
@@ -32,17 +31,17 @@ type Client struct {
 // at apiURL, such as https://api.telegram.org. Invalid where the token does
 // not have the form of one.
 func NewClient(apiURL string, token secret.Value) (*Client, error) {
-	return newClient(newHTTPClient(), apiURL, token)
+	return newClient(caller{http: newHTTPClient()}, apiURL, token)
 }
 
-func newClient(by *http.Client, apiURL string, token secret.Value) (*Client, error) {
+func newClient(by caller, apiURL string, token secret.Value) (*Client, error) {
 	bot, err := telego.NewBot(token.Reveal(),
-		telego.WithAPIServer(apiURL), telego.WithAPICaller(caller{by}), telego.WithDiscardLogger())
+		telego.WithAPIServer(apiURL), telego.WithAPICaller(by), telego.WithDiscardLogger())
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "make a Telegram client (is the bot token complete, as BotFather gave it?)")
 	}
 
-	return &Client{bot: bot, http: by, apiURL: apiURL}, nil
+	return &Client{bot: bot, by: by, apiURL: apiURL}, nil
 }
 
 // Send says something new in a chat and gives the message's number.

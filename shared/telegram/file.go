@@ -60,7 +60,7 @@ func (c *Client) download(ctx context.Context, file *telego.File, offset int64) 
 		return nil, 0, errs.Wrap(withoutAddress(err), errs.Internal, "open a file: its link is malformed")
 	}
 
-	response, err := c.http.Do(request)
+	response, err := c.by.http.Do(request)
 	if err != nil {
 		cancel()
 

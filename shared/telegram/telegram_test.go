@@ -643,6 +643,80 @@ func TestBotsSpeakForTheirStoreWithItsToken(t *testing.T) {
 	require.NotContains(t, err.Error(), "no token")
 }
 
+// Telegram forgets a token at the moment in which BotFather makes the next one,
+// and functions remember tokens for minutes: the call goes through all the same.
+func TestATokenThatWasReplacedIsReadAnew(t *testing.T) {
+	t.Parallel()
+
+	valid := token
+
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, method string) {
+		if !strings.Contains(r.URL.Path, valid) {
+			refuse(w, http.StatusUnauthorized, "Unauthorized")
+
+			return
+		}
+
+		aMessage(w, r, method)
+	})
+	vault := &remembering{Vault: memory.New(clock.System{}, fault.None{})}
+	bots := telegram.NewBots(vault, s.URL)
+	ctx, here := t.Context(), message.Address{Store: demo, Chat: 5}
+	send := func() error {
+		_, err := bots.Send(ctx, here, aText())
+
+		return err
+	}
+
+	require.NoError(t, vault.Rotate(ctx, store.TokenName(demo), token))
+	require.NoError(t, send())
+
+	// Revoked, and the operator has not set the new one yet.
+	valid = otherToken
+	err := send()
+	require.Equal(t, errs.Internal, errs.CodeOf(err), "it waits and is tried again")
+	require.NotContains(t, err.Error(), token)
+
+	require.NoError(t, vault.Rotate(ctx, store.TokenName(demo), otherToken))
+
+	require.Error(t, send(), "the vault was asked a moment ago")
+	require.Equal(t, 1, vault.asked, "and is spared")
+
+	again := telegram.NewBots(vault, s.URL)
+	_, err = again.Send(ctx, here, aText())
+	require.NoError(t, err, "a function that remembers the old token reads the new one, and the call is made again")
+
+	vault.forget()
+	require.NoError(t, send())
+}
+
+// remembering is a vault that answers from memory as SSM's does.
+type remembering struct {
+	*memory.Vault
+
+	known secret.Secret
+	asked int
+}
+
+func (r *remembering) Get(ctx context.Context, name string) (secret.Secret, error) {
+	if r.known.Current == "" {
+		found, err := r.Vault.Get(ctx, name)
+		r.known = found
+
+		return found, err
+	}
+
+	return r.known, nil
+}
+
+func (r *remembering) Fresh(ctx context.Context, name string) (secret.Secret, error) {
+	r.asked++
+
+	return r.Vault.Fresh(ctx, name)
+}
+
+func (r *remembering) forget() { r.known = secret.Secret{} }
+
 func TestShopMessages(t *testing.T) {
 	t.Parallel()
 

@@ -63,6 +63,11 @@ func (v *Vault) Get(ctx context.Context, name string) (secret.Secret, error) {
 	return found, nil
 }
 
+// Fresh implements secret.Vault: nothing here is older than it is.
+func (v *Vault) Fresh(ctx context.Context, name string) (secret.Secret, error) {
+	return v.Get(ctx, name)
+}
+
 // Rotate implements secret.Vault.
 func (v *Vault) Rotate(ctx context.Context, name string, value secret.Value) error {
 	if err := secret.ValidateName(name); err != nil {

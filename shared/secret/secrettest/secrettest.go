@@ -67,12 +67,19 @@ func (s *subject) holds(name string, current, previous secret.Value) {
 	require.NoError(s, err)
 	assert.Equal(s, current.Reveal(), got.Current.Reveal())
 	assert.Equal(s, previous.Reveal(), got.Previous.Reveal())
+
+	fresh, err := s.vault.Fresh(s.Context(), s.path+name)
+	require.NoError(s, err)
+	assert.True(s, fresh == got, "what is in memory is as it is kept")
 }
 
 func (s *subject) absent(name string) {
 	s.Helper()
 
 	_, err := s.vault.Get(s.Context(), s.path+name)
+	require.Equal(s, errs.NotFound, errs.CodeOf(err), "%v", err)
+
+	_, err = s.vault.Fresh(s.Context(), s.path+name)
 	require.Equal(s, errs.NotFound, errs.CodeOf(err), "%v", err)
 }
 

@@ -64,16 +64,21 @@ func (v *Vault) path(name string) string { return v.prefix + "/" + name }
 
 // Get implements secret.Vault.
 func (v *Vault) Get(ctx context.Context, name string) (secret.Secret, error) {
-	if err := secret.ValidateName(name); err != nil {
-		return secret.Secret{}, err
-	}
-
 	if known, ok := v.recall(name); ok {
 		if known.absent {
 			return secret.Secret{}, errs.New(errs.NotFound, "get secret %s: it was not set a moment ago", name)
 		}
 
 		return known.secret, nil
+	}
+
+	return v.Fresh(ctx, name)
+}
+
+// Fresh implements secret.Vault.
+func (v *Vault) Fresh(ctx context.Context, name string) (secret.Secret, error) {
+	if err := secret.ValidateName(name); err != nil {
+		return secret.Secret{}, err
 	}
 
 	found, err := v.read(ctx, name)
