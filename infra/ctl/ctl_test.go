@@ -291,7 +291,9 @@ func TestStoreListShowRemove(t *testing.T) {
 	d.out.Reset()
 
 	require.NoError(t, d.storeList(t.Context(), nil))
-	require.Regexp(t, `(?s)^ID +NAME +BOT +OWNER +STATE +FEATURES +SINCE\ndemo +Toko Kopi +@kopi_bot +1001 +open +shop,depot,transcription +20\d\d-\d\d-\d\d\n$`, d.out.String())
+	require.Regexp(t,
+		`(?s)^ID +NAME +BOT +OWNER +STATE +FEATURES +SINCE\ndemo +Toko Kopi +@kopi_bot +1001 +open +shop,depot,transcription +20\d\d-\d\d-\d\d\n$`,
+		d.out.String())
 	d.out.Reset()
 
 	require.NoError(t, d.storeShow(t.Context(), []string{"demo"}))

@@ -37,12 +37,11 @@ func (o *operator) storePause(ctx context.Context, args []string) error {
 		said[language] = *text
 	}
 
-	changed := of
-	if err := changed.Pause(said); err != nil {
+	if said, err = store.PausedTexts(said); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 
-	err = o.change(ctx, of, "store pause", func(of *store.Store) { of.Paused, of.PausedText = true, changed.PausedText })
+	err = o.change(ctx, of, "store pause", func(of *store.Store) { of.Paused, of.PausedText = true, said })
 	if err != nil {
 		return err
 	}
@@ -58,7 +57,7 @@ func (o *operator) storeResume(ctx context.Context, args []string) error {
 		return err
 	}
 
-	if err := o.change(ctx, of, "store resume", (*store.Store).Resume); err != nil {
+	if err := o.change(ctx, of, "store resume", func(of *store.Store) { of.Paused, of.PausedText = false, nil }); err != nil {
 		return err
 	}
 
@@ -101,17 +100,21 @@ func (o *operator) storeSet(ctx context.Context, args []string) error {
 		wrong = func() error {
 			overwrite(changed, given, set)
 
+			var err error
+
 			if set["features"] {
-				if err := changed.Only(*features); err != nil {
+				if changed.Off, err = store.AllBut(*features); err != nil {
 					return err
 				}
 			}
 
 			for _, bounds := range store.Ranges() {
-				if set[string(bounds.Limit)] {
-					if err := changed.SetLimit(bounds, *limits[bounds.Limit]); err != nil {
-						return err
-					}
+				if !set[string(bounds.Limit)] {
+					continue
+				}
+
+				if changed.Limits, err = store.WithLimit(changed.Limits, bounds, *limits[bounds.Limit]); err != nil {
+					return err
 				}
 			}
 

@@ -46,8 +46,10 @@ func TestStoreSetChangesWhatIsGivenOnly(t *testing.T) {
 	require.Contains(t, entry.After, `"Toko Teh"`)
 	require.Contains(t, entry.After, "workers 2, free-minutes 30")
 
-	require.NoError(t, d.storeSet(t.Context(), []string{"demo", "--workers", "default", "--owner", "1002", "--language", "en",
-		"--time-zone", "Asia/Jayapura"}))
+	require.NoError(t, d.storeSet(t.Context(), []string{
+		"demo", "--workers", "default", "--owner", "1002", "--language", "en",
+		"--time-zone", "Asia/Jayapura",
+	}))
 
 	after, err = d.stores.Get(t.Context(), "demo")
 	require.NoError(t, err)
@@ -199,7 +201,7 @@ func TestStoreRotateTokenKeepsItBeforeTheWebhookIsSet(t *testing.T) {
 	kept, err = d.vault.Get(t.Context(), store.TokenName("demo"))
 	require.NoError(t, err)
 	require.Equal(t, token, kept.Previous.Reveal())
-	require.Equal(t, "store token", d.recorded(t).Action)
+	require.Equal(t, "store bot", d.recorded(t).Action)
 	require.WithinDuration(t, time.Now(), d.recorded(t).At, time.Minute)
 
 	// An address of the operator's own stays.

@@ -90,7 +90,8 @@ func (o *operator) storeShow(ctx context.Context, args []string) error {
 	}
 
 	fmt.Fprintf(o.stdout, "id        %s\nname      %s\nbot       @%s (%d)\nowner     %d\nlanguage  %s\nzone      %s\n"+
-		"state     %s\nfeatures  %s\nlimits    %s\nspeech    %s\nwebhook   %s\npending   %d\n", found.ID, found.Name, found.BotUsername, found.BotID, found.Owner,
+		"state     %s\nfeatures  %s\nlimits    %s\nspeech    %s\nwebhook   %s\npending   %d\n", found.ID, found.Name,
+		found.BotUsername, found.BotID, found.Owner,
 		found.Language, found.TimeZone, stateOf(found), featuresOf(found), limitsOf(found), speechOf(found), hook.URL, hook.Pending)
 
 	if !hook.FailedAt.IsZero() {
@@ -190,7 +191,7 @@ func (o *operator) storeRotateToken(ctx context.Context, args []string) error {
 		return err
 	}
 
-	recorded, err := record(of, "store token", "", "")
+	recorded, err := record(of, "store bot", "", "")
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func TestPausedStoreTellsEverybodyOnceInSomeMinutes(t *testing.T) {
 	w := newWorld(t)
 	w.do(w.text("/start"))
 	w.change(func(of *store.Store) {
-		require.NoError(t, of.Pause(map[string]string{"id": "Kembali <jam> 15."}))
+		of.Paused, of.PausedText = true, map[string]string{"id": "Kembali <jam> 15."}
 	})
 
 	said := w.phone.said()
@@ -53,7 +53,7 @@ func TestPausedStoreTellsEverybodyOnceInSomeMinutes(t *testing.T) {
 	w.do(english)
 	require.Contains(t, w.phone.message(0).HTML, "taking a short break", "its own words where the store has none in a language")
 
-	w.change(func(of *store.Store) { of.Resume() })
+	w.change(func(of *store.Store) { of.Paused = false })
 	w.do(w.text("/help"))
 	require.Contains(t, w.phone.message(0).HTML, "Bantuan")
 }
@@ -62,7 +62,7 @@ func TestPausedStoreServesItsStaff(t *testing.T) {
 	t.Parallel()
 
 	w := newWorld(t)
-	w.change(func(of *store.Store) { require.NoError(t, of.Pause(nil)) })
+	w.change(func(of *store.Store) { of.Paused = true })
 
 	boss := w.text("/help")
 	boss.Message.From = from(owner, "id")
@@ -93,7 +93,7 @@ func TestStoreWithoutTranscriptionSaysSo(t *testing.T) {
 	w.put(earlier)
 
 	before := w.outbox()
-	w.change(func(of *store.Store) { require.NoError(t, of.Only("shop,depot")) })
+	w.change(func(of *store.Store) { of.Off = []store.Feature{store.Transcription} })
 
 	w.do(w.voice())
 	require.Equal(t, "😔 Toko ini tidak melayani transkrip sekarang.", w.phone.message(0).HTML)
@@ -133,7 +133,7 @@ func TestStoreWithoutAShopHidesIt(t *testing.T) {
 	w.do(w.text("/start"))
 	require.Contains(t, picture(w.phone.message(0)), "open:shop")
 
-	w.change(func(of *store.Store) { require.NoError(t, of.Only("transcription")) })
+	w.change(func(of *store.Store) { of.Off = []store.Feature{store.Selling} })
 	w.do(w.text("/start"))
 	require.NotContains(t, picture(w.phone.message(0)), "open:shop")
 

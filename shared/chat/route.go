@@ -180,6 +180,11 @@ func (c *Chat) route(ctx context.Context, r *request) error {
 		return c.unknown(ctx, r)
 	}
 
+	return c.hear(ctx, r)
+}
+
+// hear answers a message that is neither an answer, nor a file, nor a command.
+func (c *Chat) hear(ctx context.Context, r *request) error {
 	if paid := r.message.SuccessfulPayment; paid != nil && c.trades() {
 		return c.paidStars(ctx, r, *paid)
 	}

@@ -322,7 +322,7 @@ func (w Words) act(action string) string {
 		"store_pause":     "audit.act_store_pause",
 		"store_resume":    "audit.act_store_resume",
 		"store_set":       "audit.act_store_set",
-		"store_token":     "audit.act_store_token",
+		"store_bot":       "audit.act_store_bot",
 	}[strings.ReplaceAll(action, " ", "_")]
 	if !known {
 		return action

@@ -38,9 +38,9 @@ func (s Store) On() []Feature {
 	return slices.DeleteFunc(Features(), func(feature Feature) bool { return !s.Has(feature) })
 }
 
-// Only switches on the features named in a list such as "shop,transcription",
-// and all others off. Invalid where one is none.
-func (s *Store) Only(list string) error {
+// AllBut gives the features that are off where those named in a list such as
+// "shop,transcription" are on: Store.Off. Invalid where one is none.
+func AllBut(list string) ([]Feature, error) {
 	off := Features()
 
 	for name := range strings.SplitSeq(list, ",") {
@@ -50,15 +50,13 @@ func (s *Store) Only(list string) error {
 		}
 
 		if !slices.Contains(Features(), feature) {
-			return errs.New(errs.Invalid, "feature %q: there are %v", feature, Features())
+			return nil, errs.New(errs.Invalid, "feature %q: there are %v", feature, Features())
 		}
 
 		off = slices.DeleteFunc(off, func(other Feature) bool { return other == feature })
 	}
 
-	s.Off = off
-
-	return nil
+	return off, nil
 }
 
 // Limit names one of the stack's limits that a store may have a value of its
@@ -138,41 +136,33 @@ func (r *Registry) Limit(limit Limit, stacks int) func(ctx context.Context, id s
 	}
 }
 
-// SetLimit gives a limit a value, such as "30", or by "default" that of the
-// stack again. Invalid where it cannot be that.
-func (s *Store) SetLimit(bounds Range, value string) error {
-	limits := maps.Clone(s.Limits)
-	if limits == nil {
-		limits = map[Limit]int{}
-	}
+// WithLimit gives Store.Limits with one set to a value, such as "30", or by
+// "default" to that of the stack again. Invalid where it cannot be that.
+func WithLimit(before map[Limit]int, bounds Range, value string) (map[Limit]int, error) {
+	limits := map[Limit]int{}
+	maps.Copy(limits, before)
 
 	if value == "default" {
 		delete(limits, bounds.Limit)
 	} else {
 		number, err := strconv.Atoi(value)
 		if err != nil || number < bounds.Min || number > bounds.Max {
-			return errs.New(errs.Invalid, "%s %q: use %d to %d, or default", bounds.Limit, value, bounds.Min, bounds.Max)
+			return nil, errs.New(errs.Invalid, "%s %q: use %d to %d, or default", bounds.Limit, value, bounds.Min, bounds.Max)
 		}
 
 		limits[bounds.Limit] = number
 	}
 
-	s.Limits = limits
-	if len(limits) == 0 {
-		s.Limits = nil
-	}
-
-	return nil
+	return limits, nil
 }
 
 // MaxPausedText is how long what a store says while it is paused may be, in
 // characters: it must fit into the toast that answers a tapped button.
 const MaxPausedText = 180
 
-// Pause puts the store into maintenance: its bot answers people with texts, by
-// language, and its own words where there is none. Staff are served as ever,
-// and what was paid is delivered. Invalid where a text is too long.
-func (s *Store) Pause(texts map[string]string) error {
+// PausedTexts gives what a store says by language while it is paused:
+// Store.PausedText, without what is empty. Invalid where a text is too long.
+func PausedTexts(texts map[string]string) (map[string]string, error) {
 	said := map[string]string{}
 
 	for language, text := range texts {
@@ -181,20 +171,12 @@ func (s *Store) Pause(texts map[string]string) error {
 		}
 
 		if length := utf8.RuneCountInString(text); length > MaxPausedText {
-			return errs.New(errs.Invalid, "the text for people who write meanwhile (%s) has %d characters: at most %d go",
+			return nil, errs.New(errs.Invalid, "the text for people who write meanwhile (%s) has %d characters: at most %d go",
 				language, length, MaxPausedText)
 		}
 
 		said[language] = text
 	}
 
-	s.Paused, s.PausedText = true, said
-	if len(said) == 0 {
-		s.PausedText = nil
-	}
-
-	return nil
+	return said, nil
 }
-
-// Resume ends the maintenance.
-func (s *Store) Resume() { s.Paused, s.PausedText = false, nil }

@@ -19,21 +19,27 @@ func TestFeaturesAreOnUnlessSwitchedOff(t *testing.T) {
 	assert.True(t, of.Sells())
 	assert.Equal(t, store.Features(), of.On())
 
-	require.NoError(t, of.Only("transcription, depot"))
+	only := func(list string) {
+		off, err := store.AllBut(list)
+		require.NoError(t, err)
+
+		of.Off = off
+	}
+
+	only("transcription, depot")
 	assert.Equal(t, []store.Feature{store.Depot, store.Transcription}, of.On())
 	assert.False(t, of.Sells(), "the shop is open, but no feature of the store any more")
 
-	require.NoError(t, of.Only("shop,"))
+	only("shop,")
 	assert.Equal(t, []store.Feature{store.Selling}, of.On())
 	assert.True(t, of.Sells())
 
-	require.NoError(t, of.Only(""))
+	only("")
 	assert.Empty(t, of.On())
 
-	err := of.Only("shop,casino")
+	_, err := store.AllBut("shop,casino")
 	assert.Equal(t, errs.Invalid, errs.CodeOf(err))
-	assert.ErrorContains(t, err, `"casino"`)
-	assert.Empty(t, of.On(), "nothing changes by a list that is wrong")
+	require.ErrorContains(t, err, `"casino"`)
 }
 
 func TestLimitsTakeThePlaceOfTheStacks(t *testing.T) {
@@ -43,24 +49,36 @@ func TestLimitsTakeThePlaceOfTheStacks(t *testing.T) {
 		of := kopi()
 		assert.Equal(t, 7, of.Or(bounds.Limit, 7))
 
-		require.NoError(t, of.SetLimit(bounds, "12"))
+		set := func(value string) error {
+			limits, err := store.WithLimit(of.Limits, bounds, value)
+			if err == nil {
+				of.Limits = limits
+			}
+
+			return err
+		}
+
+		require.NoError(t, set("12"))
 		assert.Equal(t, 12, of.Or(bounds.Limit, 7))
 
 		for _, wrong := range []string{"-1", "100000", "x", ""} {
-			assert.Equal(t, errs.Invalid, errs.CodeOf(of.SetLimit(bounds, wrong)), "%s %s", bounds.Limit, wrong)
+			assert.Equal(t, errs.Invalid, errs.CodeOf(set(wrong)), "%s %s", bounds.Limit, wrong)
 		}
 
 		before := of
-		require.NoError(t, of.SetLimit(bounds, "default"))
+		require.NoError(t, set("default"))
 		assert.Equal(t, 7, of.Or(bounds.Limit, 7))
-		assert.Equal(t, kopi(), of)
+		assert.Empty(t, of.Limits)
 		assert.Equal(t, 12, before.Or(bounds.Limit, 7), "a copy of a store keeps its limits")
 	}
 
 	of := kopi()
 	for _, bounds := range store.Ranges() {
 		if bounds.Min == 0 {
-			require.NoError(t, of.SetLimit(bounds, "0"))
+			limits, err := store.WithLimit(nil, bounds, "0")
+			require.NoError(t, err)
+
+			of.Limits = limits
 			assert.Zero(t, of.Or(bounds.Limit, 7), "any is not the stack's")
 		}
 	}
@@ -80,19 +98,18 @@ func TestRegistryLooksUpALimit(t *testing.T) {
 	assert.Equal(t, 9, registry.Limit(store.Tasks, 9)(t.Context(), "kopi"))
 }
 
-func TestPauseSaysWhatFitsIntoAToast(t *testing.T) {
+func TestPausedTextsFitIntoAToast(t *testing.T) {
 	t.Parallel()
 
-	of := kopi()
-	require.NoError(t, of.Pause(map[string]string{"id": "  Sebentar ya. ", "en": " "}))
-	assert.True(t, of.Paused)
-	assert.Equal(t, map[string]string{"id": "Sebentar ya."}, of.PausedText)
+	said, err := store.PausedTexts(map[string]string{"id": "  Sebentar ya. ", "en": " "})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"id": "Sebentar ya."}, said)
 
 	long := strings.Repeat("é", store.MaxPausedText)
-	require.NoError(t, of.Pause(map[string]string{"en": long}))
-	assert.Equal(t, errs.Invalid, errs.CodeOf(of.Pause(map[string]string{"en": long + "é"})))
-	assert.Equal(t, map[string]string{"en": long}, of.PausedText)
+	said, err = store.PausedTexts(map[string]string{"en": long})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"en": long}, said)
 
-	of.Resume()
-	assert.Equal(t, kopi(), of)
+	_, err = store.PausedTexts(map[string]string{"en": long + "é"})
+	assert.Equal(t, errs.Invalid, errs.CodeOf(err))
 }
