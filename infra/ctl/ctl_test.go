@@ -169,7 +169,7 @@ func TestStoreAddRegistersEverything(t *testing.T) {
 	found.CreatedAt = time.Time{}
 	require.Equal(t, store.Store{
 		ID: "demo", Name: "Toko Kopi", BotID: 1234567, BotUsername: "kopi_bot", Owner: 1001,
-		Language: "id", TimeZone: "Asia/Jakarta",
+		Language: "id", TimeZone: "Asia/Jakarta", Hook: hook,
 	}, found)
 
 	kept, err := d.vault.Get(t.Context(), store.TokenName("demo"))
