@@ -263,6 +263,9 @@ var tag = regexp.MustCompile(`</?[a-zA-Z][^<>]*>`)
 
 // Length counts what Telegram counts of a text: the UTF-16 units that are left
 // when tags are taken out and entities are read.
-func Length(text string) int {
-	return len(utf16.Encode([]rune(strings.TrimSpace(html.UnescapeString(tag.ReplaceAllString(text, ""))))))
+func Length(text string) int { return len(utf16.Encode([]rune(plain(text)))) }
+
+// plain gives a text as people see it.
+func plain(text string) string {
+	return strings.TrimSpace(html.UnescapeString(tag.ReplaceAllString(text, "")))
 }

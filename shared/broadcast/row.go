@@ -34,9 +34,9 @@ func placeOf(store, id string) (place, error) {
 
 const maxID = 64
 
-// campaigns are all of a store, open those that the clock looks after.
-func campaigns(tenant table.Tenant) table.Partition { return tenant.Partition("broadcasts") }
-func open(tenant table.Tenant) table.Partition      { return tenant.Partition("open-broadcasts") }
+// campaigns are all of a store, openCampaigns those that the clock looks after.
+func campaigns(tenant table.Tenant) table.Partition     { return tenant.Partition("broadcasts") }
+func openCampaigns(tenant table.Tenant) table.Partition { return tenant.Partition("open-broadcasts") }
 
 func (p place) campaign() table.Key { return campaigns(p.tenant).Key("campaign", p.id) }
 
@@ -70,7 +70,7 @@ func (c Campaign) row(version int64) (table.Row, error) {
 
 	row := table.Row{Key: at.campaign(), Version: version, Body: body}
 	if !c.Due.IsZero() {
-		row.Index = open(at.tenant).Due(c.Due, c.ID)
+		row.Index = openCampaigns(at.tenant).Due(c.Due, c.ID)
 	}
 
 	return row, nil

@@ -78,7 +78,7 @@ func (s *Service) Schedule(ctx context.Context, campaign Campaign, with ...table
 	var messages []outbox.Entry
 
 	if !made.Due.After(now) {
-		if err := s.announce(ctx, made.Store); err != nil {
+		if of, err = s.announce(ctx, made.Store); err != nil {
 			return Campaign{}, err
 		}
 
@@ -186,6 +186,18 @@ func (s *Service) write(ctx context.Context, ops []table.Op, messages []outbox.E
 	return s.state.Write(ctx, ops...) //nolint:wrapcheck // its callers say what it is about
 }
 
+// record has a message about a campaign sent. Conflict where it was before.
+func (s *Service) record(ctx context.Context, entry outbox.Entry) error {
+	entry.Trace = queue.TraceOf(ctx)
+
+	op, err := outbox.Op(entry)
+	if err != nil {
+		return err
+	}
+
+	return s.state.Write(ctx, op) //nolint:wrapcheck // its callers say what it is about
+}
+
 // pacedFor is how long what a bot says is counted, from the last time that a
 // campaign of it asked for it; paceAgain is how much of that must be left.
 const (
@@ -195,8 +207,8 @@ const (
 
 // announce has what else the store's bot says counted while a campaign runs:
 // functions know of it once they read the store anew.
-func (s *Service) announce(ctx context.Context, id string) error {
-	_, err := s.stores.Change(ctx, id, func(of *store.Store) {
+func (s *Service) announce(ctx context.Context, id string) (store.Store, error) {
+	of, err := s.stores.Change(ctx, id, func(of *store.Store) {
 		now := s.clock.Now()
 
 		if of.Broadcast.PacedUntil.Before(now) {
@@ -209,10 +221,10 @@ func (s *Service) announce(ctx context.Context, id string) error {
 	})
 
 	if err != nil {
-		return errs.Context(err, "announce a broadcast of store %s", id)
+		return store.Store{}, errs.Context(err, "announce a broadcast of store %s", id)
 	}
 
-	return nil
+	return of, nil
 }
 
 // Pause stops a running campaign, together with other operations such as an
@@ -241,12 +253,8 @@ func (c *Campaign) pause(why Stop, now time.Time) {
 // that runs goes on. Conflict
 // where it is not begun or finished.
 func (s *Service) Resume(ctx context.Context, store, campaign string, with ...table.Op) (Campaign, error) {
-	of, err := s.stores.Get(ctx, store)
+	of, err := s.announce(ctx, store)
 	if err != nil {
-		return Campaign{}, errs.Context(err, "resume broadcast %s", campaign)
-	}
-
-	if err := s.announce(ctx, store); err != nil {
 		return Campaign{}, err
 	}
 
@@ -255,11 +263,7 @@ func (s *Service) Resume(ctx context.Context, store, campaign string, with ...ta
 		case Running:
 			return nil, errAsItIs
 		case Paused:
-			if from := later(found.PausedAt, found.BegunAt); now.After(from) {
-				found.Paused += now.Sub(from)
-			}
-
-			found.PausedAt = time.Time{}
+			found.unpause(now)
 
 			return found.begin(of, now), nil
 		default:
@@ -268,12 +272,19 @@ func (s *Service) Resume(ctx context.Context, store, campaign string, with ...ta
 	})
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// unpause counts the time for which the campaign stood paused until now.
+func (c *Campaign) unpause(now time.Time) {
+	if c.State != Paused {
+		return
 	}
 
-	return b
+	from := c.PausedAt
+	if c.BegunAt.After(from) {
+		from = c.BegunAt
+	}
+
+	c.Paused += max(0, now.Sub(from))
+	c.PausedAt = time.Time{}
 }
 
 // Cancel ends a campaign, together with other operations: what was sent stays,
@@ -288,12 +299,7 @@ func (s *Service) Cancel(ctx context.Context, store, campaign string, with ...ta
 			return nil, notNow(found, "cancel")
 		}
 
-		if found.State == Paused {
-			if from := later(found.PausedAt, found.BegunAt); now.After(from) {
-				found.Paused += now.Sub(from)
-			}
-		}
-
+		found.unpause(now)
 		found.State, found.EndedAt, found.Due = Cancelled, now, time.Time{}
 
 		clear := found.entry(Message{Task: Clear}, now)

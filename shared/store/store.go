@@ -147,9 +147,9 @@ func TokenName(id string) string { return "stores/" + id + "/token" }
 // WebhookSecretName names the secret that Telegram proves itself with.
 func WebhookSecretName(id string) string { return "stores/" + id + "/webhook-secret" }
 
-// freshFor is how long Get answers from memory: a change of a store's name or
+// FreshFor is how long Get answers from memory: a change of a store's name or
 // owner may take so long to be seen by warm functions.
-const freshFor = time.Minute
+const FreshFor = time.Minute
 
 // Registry reads and writes stores.
 type Registry struct {
@@ -199,7 +199,7 @@ func (r *Registry) Latest(ctx context.Context, id string) (Store, error) {
 	}
 
 	r.mu.Lock()
-	r.cached[id] = cachedStore{store: found, until: r.clock.Now().Add(freshFor)}
+	r.cached[id] = cachedStore{store: found, until: r.clock.Now().Add(FreshFor)}
 	r.mu.Unlock()
 
 	return found, nil

@@ -23,6 +23,7 @@ type Bots struct {
 	vault  secret.Vault
 	http   *http.Client
 	apiURL string
+	meter  Meter // may be nil
 
 	mu      sync.Mutex
 	clients map[string]known
@@ -127,7 +128,10 @@ func (b *Bots) Send(ctx context.Context, to message.Address, text message.Text) 
 		return 0, err
 	}
 
-	return client.Send(ctx, to.Chat, text)
+	number, err := client.Send(ctx, to.Chat, text)
+	b.count(ctx, to.Store, err)
+
+	return number, err
 }
 
 // Edit changes a message; it is fine when the message says so already.
@@ -137,7 +141,10 @@ func (b *Bots) Edit(ctx context.Context, to message.Address, text message.Text) 
 		return err
 	}
 
-	return client.Edit(ctx, to.Chat, to.Message, text)
+	err = client.Edit(ctx, to.Chat, to.Message, text)
+	b.count(ctx, to.Store, err)
+
+	return err
 }
 
 // Delete removes a message; it is fine when it is gone already.
@@ -170,7 +177,10 @@ func (b *Bots) SendDocument(
 		return err
 	}
 
-	return client.SendDocument(ctx, to.Chat, name, content, caption)
+	err = client.SendDocument(ctx, to.Chat, name, content, caption)
+	b.count(ctx, to.Store, err)
+
+	return err
 }
 
 // Webhook asks Telegram how its pushing to a store's bot goes.

@@ -20,6 +20,9 @@ var ErrBlocked = errors.New("the person cannot be written to")
 // errUnchanged marks an edit that changes nothing.
 var errUnchanged = errors.New("the message says so already")
 
+// errNothingThere marks that none of the messages that were named is there.
+var errNothingThere = errors.New("there is no such message")
+
 // errTooLate marks the answer to a tap that is not waited for any more.
 var errTooLate = errors.New("the tap is not waited for any more")
 
@@ -79,6 +82,8 @@ func classify(said *ta.Error) (errs.Code, error) {
 		return errs.Invalid, fmt.Errorf("%w: %w", errUnchanged, said)
 	case strings.Contains(words, "query is too old"):
 		return errs.Invalid, fmt.Errorf("%w: %w", errTooLate, said)
+	case strings.Contains(words, "message to forward not found"), strings.Contains(words, "no messages to forward"):
+		return errs.NotFound, fmt.Errorf("%w: %w", errNothingThere, said)
 	case strings.Contains(words, "chat not found"), strings.Contains(words, "user not found"),
 		strings.Contains(words, "message to edit not found"), strings.Contains(words, "message can't be edited"),
 		strings.Contains(words, "message to delete not found"), strings.Contains(words, "message can't be deleted"):

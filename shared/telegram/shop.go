@@ -127,7 +127,10 @@ func (b *Bots) SendPhoto(ctx context.Context, to message.Address, photo message.
 		return 0, err
 	}
 
-	return client.SendPhoto(ctx, to.Chat, photo)
+	number, err := client.SendPhoto(ctx, to.Chat, photo)
+	b.count(ctx, to.Store, err)
+
+	return number, err
 }
 
 // EditCaption changes the caption and the buttons of a picture or a file.
@@ -137,7 +140,10 @@ func (b *Bots) EditCaption(ctx context.Context, to message.Address, caption mess
 		return err
 	}
 
-	return client.EditCaption(ctx, to.Chat, to.Message, caption)
+	err = client.EditCaption(ctx, to.Chat, to.Message, caption)
+	b.count(ctx, to.Store, err)
+
+	return err
 }
 
 // SendFile sends a file that Telegram has and gives the message's number.
@@ -147,7 +153,10 @@ func (b *Bots) SendFile(ctx context.Context, to message.Address, file message.Do
 		return 0, err
 	}
 
-	return client.SendFile(ctx, to.Chat, file)
+	number, err := client.SendFile(ctx, to.Chat, file)
+	b.count(ctx, to.Store, err)
+
+	return number, err
 }
 
 // SendInvoice asks for a payment in Stars and gives the message's number.
@@ -157,7 +166,10 @@ func (b *Bots) SendInvoice(ctx context.Context, to message.Address, invoice mess
 		return 0, err
 	}
 
-	return client.SendInvoice(ctx, to.Chat, invoice)
+	number, err := client.SendInvoice(ctx, to.Chat, invoice)
+	b.count(ctx, to.Store, err)
+
+	return number, err
 }
 
 // Refund gives the Stars that a receipt tells of back to the person who paid.

@@ -1,0 +1,164 @@
+package broadcast
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
+)
+
+// pagePeople is how many people are planned, and then sent to, as one: enough
+// to cost few calls, so few that a lane is done with them in seconds.
+const pagePeople = 50
+
+// plan writes down who gets a campaign, page by page. Where it stands is written
+// with each page, so that after a crash it goes on behind the last one; sending
+// begins with the first.
+func (r *Runner) plan(ctx context.Context, asked Message) error {
+	campaign, current, err := r.current(ctx, asked)
+	if err != nil || !current {
+		return err
+	}
+
+	of, err := r.Service.stores.Get(ctx, campaign.Store)
+	if err != nil {
+		return errs.Context(err, "plan broadcast %s", campaign.ID)
+	}
+
+	at, err := placeOf(campaign.Store, campaign.ID)
+	if err != nil {
+		return err
+	}
+
+	began := r.Service.clock.Now()
+
+	for {
+		planned, version, err := table.Read[plan](ctx, r.Service.state, at.plan())
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return errs.Context(err, "plan broadcast %s", campaign.ID)
+		}
+
+		if planned.Done {
+			return nil
+		}
+
+		if r.Service.clock.Now().Sub(began) > r.RunFor {
+			return r.handOn(ctx, campaign, asked)
+		}
+
+		if _, current, err = r.current(ctx, asked); err != nil || !current {
+			return err // a later round has a planner of its own
+		}
+
+		people, cursor, err := r.gather(ctx, campaign, planned.Cursor, of)
+		if err != nil {
+			return errs.Context(err, "plan broadcast %s", campaign.ID)
+		}
+
+		planned.Cursor, planned.Done = cursor, cursor == ""
+
+		err = r.writePage(ctx, at, planned, version, people)
+		if err != nil && !errs.Is(err, errs.Conflict) { // Conflict: another planner was faster, or this one was before
+			return errs.Context(err, "plan broadcast %s", campaign.ID)
+		}
+	}
+}
+
+// gather collects a page of people from a cursor on, each once.
+func (r *Runner) gather(ctx context.Context, campaign Campaign, cursor string, of store.Store) ([]int64, string, error) {
+	var people []int64
+
+	for len(people) < pagePeople {
+		found, next, err := r.Service.people.Audience(ctx, of, campaign.Audience, cursor, pagePeople-len(people))
+		if err != nil {
+			return nil, "", errs.Context(err, "read the people of store %s", campaign.Store)
+		}
+
+		for _, person := range found {
+			if !slices.Contains(people, person) {
+				people = append(people, person)
+			}
+		}
+
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+
+	return people, cursor, nil
+}
+
+// writePage writes a page with its targets and how far planning is, without
+// those who have a target already. Conflict where the plan has changed since it
+// was read.
+func (r *Runner) writePage(ctx context.Context, at place, planned plan, version int64, people []int64) error {
+	for {
+		next := planned
+		if len(people) > 0 {
+			next.Pages++
+			next.People += len(people)
+		}
+
+		ops, err := r.pageOps(at, next, version, people)
+		if err != nil {
+			return err
+		}
+
+		err = r.Service.state.Write(ctx, ops...)
+		if !errs.Is(err, errs.Conflict) || table.Refused(err, 0) {
+			return err //nolint:wrapcheck // plan says what it is about
+		}
+
+		// Behind the plan and the page stand the targets.
+		kept := slices.Clone(people)
+		for place := len(people) - 1; place >= 0; place-- {
+			if table.Refused(err, place+targetsFrom) {
+				kept = slices.Delete(kept, place, place+1)
+			}
+		}
+
+		if len(kept) == len(people) { // the page is there: the plan moves with it, so it has changed too
+			return err //nolint:wrapcheck // plan says what it is about
+		}
+
+		slog.InfoContext(ctx, "people who have the broadcast already are left out", "people", len(people)-len(kept))
+
+		people = kept
+	}
+}
+
+// targetsFrom is where the targets begin in the operations that write a page.
+const targetsFrom = 2
+
+func (r *Runner) pageOps(at place, planned plan, version int64, people []int64) ([]table.Op, error) {
+	body, err := table.Encode(planned)
+	if err != nil {
+		return nil, err
+	}
+
+	ops := []table.Op{table.Put(table.Row{Key: at.plan(), Version: version, Body: body})}
+	if len(people) == 0 {
+		return ops, nil
+	}
+
+	if body, err = table.Encode(page{Users: people}); err != nil {
+		return nil, err
+	}
+
+	ops = append(ops, table.Create(table.Row{Key: at.page(planned.Pages), Body: body}))
+
+	if body, err = table.Encode(target{State: pending}); err != nil {
+		return nil, err
+	}
+
+	expires := r.Service.clock.Now().Add(keep).Truncate(time.Second)
+	for _, user := range people {
+		ops = append(ops, table.Create(table.Row{Key: at.target(user), Body: body, Expires: expires}))
+	}
+
+	return ops, nil
+}
