@@ -81,6 +81,7 @@ conformance: tools race-notice ## Each port's promises, held by its memory adapt
 sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=10000 runs, or SEED=n to replay one)
 	@SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 	@SHOP_SEEDS=$(SHOP_SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/shop | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
+	@$(GO) test -count=1 -timeout 20m -v ./tests/simulation/broadcast | sed '/^ *=== /d; / level=/d; / WARN /d; / INFO /d'
 
 .PHONY: mutants
 mutants: ## Take guards of orders and money out of the code, one by one: the simulation must find each

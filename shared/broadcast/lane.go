@@ -37,7 +37,7 @@ type lane struct {
 	of       store.Store
 	campaign Campaign
 	asked    Message
-	slots    slots
+	slots    *slots
 
 	flying chan struct{} // one for each message on its way
 	open   chan struct{} // one for each open page
@@ -68,7 +68,7 @@ func (r *Runner) send(ctx context.Context, asked Message) error {
 
 	l := &lane{
 		Runner: r, at: at, of: of, campaign: campaign, asked: asked,
-		slots:  slots{pace: r.Pace, clock: r.Service.clock, of: of, paid: campaign.Paid},
+		slots:  newSlots(r.Pace, r.Service.clock, of, campaign.Paid),
 		flying: make(chan struct{}, parallel), open: make(chan struct{}, openPages),
 	}
 

@@ -33,12 +33,16 @@ type slots struct {
 	of    store.Store
 	paid  bool
 
-	taking sync.Mutex // one at a time asks the pace
+	taking chan struct{} // holds one: one at a time asks the pace
 
 	mu    sync.Mutex
 	at    []time.Time
 	top   int // the highest message id of the bot that was seen
 	topAt time.Time
+}
+
+func newSlots(pace *limit.Pace, now clock.Clock, of store.Store, paid bool) *slots {
+	return &slots{pace: pace, clock: now, of: of, paid: paid, taking: make(chan struct{}, 1)}
 }
 
 // wait waits for the next moment; false where the context ends before.
@@ -58,8 +62,13 @@ func (s *slots) wait(ctx context.Context) bool {
 // take takes the next moment. Without the pace nothing is said: where it cannot
 // be had it is tried again until the context ends.
 func (s *slots) take(ctx context.Context) (time.Time, bool) {
-	s.taking.Lock()
-	defer s.taking.Unlock()
+	select {
+	case s.taking <- struct{}{}:
+	case <-ctx.Done():
+		return time.Time{}, false
+	}
+
+	defer func() { <-s.taking }()
 
 	for ctx.Err() == nil {
 		if moment, ok := s.next(); ok {

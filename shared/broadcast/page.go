@@ -24,13 +24,12 @@ type held struct {
 	key      table.Key
 	sending  sync.WaitGroup // its messages on their way
 	released chan struct{}  // closed when the lane is no more at it
+	version  int64          // of its row; written by one goroutine after the other
 
-	mu      sync.Mutex
-	version int64
-	users   []int64            // those who are not counted yet
-	aims    map[int64]aim      // what is known of their targets; absent: it must be read
-	counted map[int64]struct{} // those who are counted
-	lost    bool               // another lane has taken it
+	mu    sync.Mutex
+	users []int64       // those who are not counted yet
+	aims  map[int64]aim // what is known of their targets; absent: it must be read
+	lost  bool          // another lane has taken it
 }
 
 // aim is a target as it was last written.
@@ -63,7 +62,7 @@ func (l *lane) claimPage(ctx context.Context, row table.Row) (*held, error) {
 
 	h := &held{
 		key: row.Key, version: row.Version + 1, users: found.Users,
-		aims: map[int64]aim{}, counted: map[int64]struct{}{}, released: make(chan struct{}),
+		aims: map[int64]aim{}, released: make(chan struct{}),
 	}
 
 	if !found.Begun { // nobody has touched its targets since they were planned
@@ -264,14 +263,10 @@ func (l *lane) keepPage(ctx context.Context, h *held) {
 // one write, so that each is counted once. The page is kept by this lane, or
 // given back; one on which nobody is left is removed.
 func (l *lane) writePage(ctx context.Context, h *held, keeping bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	if h.lost || len(h.users) == 0 {
+	counts, left, is := h.standing()
+	if !is {
 		return
 	}
-
-	counts, left := h.tally()
 
 	ops, err := l.pageOps(h, counts, left, keeping)
 	for try := 0; err == nil && try < tries; try++ {
@@ -290,13 +285,32 @@ func (l *lane) writePage(ctx context.Context, h *held, keeping bool) {
 	case errs.Is(err, errs.Conflict):
 		slog.WarnContext(ctx, "a page of a broadcast has gone to another lane", "page", h.key)
 
-		h.lost = true
+		h.stand(nil, true)
 	case err != nil:
 		slog.WarnContext(ctx, "page of a broadcast not written", "page", h.key, "error", err)
 	default:
 		h.version++
-		h.users = left
+		h.stand(left, false)
 	}
+}
+
+// standing gives what became of those of a page who are not counted, and who is
+// left; false where there is nothing to write.
+func (h *held) standing() (map[outcome]int, []int64, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	counts, left := h.tally()
+
+	return counts, left, !h.lost && len(h.users) > 0
+}
+
+// stand notes who is not counted yet, and whether the page was lost.
+func (h *held) stand(users []int64, lost bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.users, h.lost = users, lost
 }
 
 // meet is how long a write waits that others were in the way of.

@@ -96,13 +96,14 @@ func (p *Pace) tryTake(ctx context.Context, of table.Partition, every time.Durat
 	now := p.clock.Now()
 	state.note(top, now)
 
+	state.Next = state.Next.Add(time.Duration(spent-state.Seen) * every)
+	state.Seen = spent
+
 	if state.Next.Before(now.Add(-2 * arrear)) { // it was not in use
 		state.Next = now
 	}
 
 	state.Next = latest(state.Next, now.Add(-arrear))
-	state.Next = state.Next.Add(time.Duration(max(0, spent-state.Seen)) * every)
-	state.Seen = spent
 
 	grant := Grant{Top: state.Top}
 
