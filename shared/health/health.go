@@ -1,5 +1,7 @@
 // Package health provides the regular look at what nobody would notice
-// otherwise: webhooks that fail and messages that no function could handle.
+// otherwise: webhooks that fail, messages that no function could handle,
+// backups that have stopped, certificates and quotas that run out. What it
+// finds is stored for those who ask; what has changed is told to owners.
 package health
 
 import (
@@ -7,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
+	"reflect"
+	"slices"
 	"time"
 
-	"github.com/lapak-id/lapak/shared/alert"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/metric"
@@ -19,41 +23,26 @@ import (
 	"github.com/lapak-id/lapak/shared/topic"
 )
 
-const (
-	// tooManyPending updates mean that Telegram cannot get rid of them.
-	tooManyPending = 50
-	// recent is how young a webhook error must be to count.
-	recent = 10 * time.Minute
-)
-
-// Webhook is what Telegram says of a store's webhook.
-type Webhook struct {
-	URL       string
-	Pending   int
-	LastError string
-	FailedAt  time.Time // zero: never
-}
-
-// Bots ask Telegram about the bots of stores.
-type Bots interface {
-	Webhook(ctx context.Context, store string) (Webhook, error)
-}
-
-// Queue is a queue that can be counted.
-type Queue interface {
-	Depth(ctx context.Context) (int, error)
-}
-
-// Options say what is looked at.
+// Options say what is looked at. Gateways and Speech may be nil: nobody pays
+// or nobody listens then.
 type Options struct {
-	State   table.Table
-	Stores  *store.Registry
-	Bots    Bots
-	Queues  map[string]Queue // that must not grow
-	Dead    map[string]Queue // dead-letter queues: they must be empty
-	Alerts  topic.Publisher
-	Metrics *metric.Emitter
-	Clock   clock.Clock
+	State        table.Table
+	Scratch      table.Table
+	Stores       *store.Registry
+	Bots         Bots
+	Bucket       Bucket
+	Queues       map[string]Queue // that must not grow
+	Dead         map[string]Queue // dead-letter queues: they must be empty
+	Gateways     Gateways
+	Speech       Speech
+	Certificates Certificates
+	Cloud        Cloud
+	Functions    []string // names, as AWS knows them
+	Namespace    string   // of the platform's own metrics
+	Thresholds   Thresholds
+	Alerts       topic.Publisher
+	Metrics      *metric.Emitter
+	Clock        clock.Clock
 }
 
 // Checker looks at everything.
@@ -62,161 +51,205 @@ type Checker struct{ Options }
 // New makes a checker.
 func New(options Options) *Checker { return &Checker{options} }
 
-// finding is the outcome of one look; an empty trouble is good news.
-type finding struct {
-	store   string
-	key     string
-	title   string
-	trouble string     // for operators
-	words   alert.Keys // for the owner
-
-	severity alert.Severity
-	runbook  string
-}
-
-// Check looks at every store and queue and publishes an alert where something
-// has begun or ceased to be wrong. What cannot be looked at does not keep the
-// rest from being looked at.
+// Check looks at every store and at what they share, stores the results, and
+// publishes an alert where a trouble has begun or ceased. What cannot be looked
+// at does not keep the rest from being looked at.
 func (c *Checker) Check(ctx context.Context) error {
 	stores, err := c.Stores.List(ctx)
 	if err != nil {
 		return fmt.Errorf("check health: %w", err)
 	}
 
+	before, err := readAll(ctx, c.State)
+	if err != nil {
+		return fmt.Errorf("check health: %w", err)
+	}
+
+	groups, err := c.look(ctx, stores, before, false)
+
+	return errors.Join(err, c.forget(ctx, before, groups), c.summarize(ctx, groups))
+}
+
+// CheckNow looks at one store and at what all share, whatever was looked at a
+// moment ago. NotFound where there is no such store.
+func (c *Checker) CheckNow(ctx context.Context, of string) error {
+	var stores []store.Store
+
+	before, err := readGroups(ctx, c.State, "", of)
+	if err != nil {
+		return fmt.Errorf("check the health of %s: %w", of, err)
+	}
+
+	if of != "" {
+		found, err := c.Stores.Get(ctx, of)
+		if err != nil {
+			return fmt.Errorf("check the health of %s: %w", of, err)
+		}
+
+		stores = append(stores, found)
+	}
+
+	_, err = c.look(ctx, stores, before, true)
+
+	return err
+}
+
+// atOnce is how many checks run at the same time: most of them wait for
+// Telegram, and a function has the memory of a few hundred.
+const atOnce = 32
+
+// look runs the checks of stores and platform and gives what is known of each
+// afterwards, by store. all: also those that were looked at lately enough.
+func (c *Checker) look(ctx context.Context, stores []store.Store, before map[string]group, all bool) (map[string]group, error) {
 	var (
-		findings []finding
-		failures []error
+		hosts  = &hosts{found: map[string]bool{}}
+		at     = c.Clock.Now().Truncate(time.Millisecond)
+		checks []Check
 	)
 
+	due := func(check Check) bool {
+		last := before[check.Store].of(check)
+
+		return all || check.Every == 0 || at.Sub(last.Seen) >= check.Every-slack
+	}
+
 	for _, of := range stores {
-		findings = append(findings, c.webhook(ctx, of.ID))
+		checks = append(checks, c.ofStore(of, hosts)...)
 	}
 
-	for name, waiting := range c.Queues {
-		depth, err := waiting.Depth(ctx)
-		if err != nil {
-			failures = append(failures, err)
+	checks = append(checks, c.ofPlatform(due)...)
+	readings := run(ctx, checks, due)
 
+	// Which hosts there are, Telegram has just said; of one store alone it says not all.
+	var certificates []Check
+
+	expected := len(stores)
+	if all {
+		expected++
+	}
+
+	for _, host := range hosts.all(expected, before[""]) {
+		certificates = append(certificates, c.certificate(host))
+	}
+
+	readings = append(readings, run(ctx, certificates, due)...)
+	checks = append(checks, certificates...)
+
+	after := map[string]group{}
+
+	for place, check := range checks {
+		known, news := before[check.Store].of(check), false
+		if readings[place] != nil {
+			known, news = check.after(known, *readings[place], at)
+		}
+
+		made := after[check.Store]
+		made.entries = append(made.entries, entry{known, news})
+		after[check.Store] = made
+	}
+
+	var failures []error
+	for of, made := range after {
+		failures = append(failures, c.settle(ctx, of, before[of], made))
+	}
+
+	return after, errors.Join(failures...)
+}
+
+// slack lets a check run at the schedule's beat although that comes a moment
+// early.
+const slack = time.Minute
+
+// run runs the checks that are due, all at once as far as that is allowed; the
+// others have no reading.
+func run(ctx context.Context, checks []Check, due func(Check) bool) []*Reading {
+	readings := make([]*Reading, len(checks))
+
+	var group errgroup.Group
+
+	group.SetLimit(atOnce)
+
+	for place, check := range checks {
+		if !due(check) {
 			continue
 		}
 
-		c.Metrics.Put("QueueDepth", float64(depth), metric.Count, metric.Dimensions{"Queue": name})
+		group.Go(func() error {
+			found := check.look(ctx, lookWithin)
+			readings[place] = &found
+
+			return nil
+		})
 	}
 
-	for name, dead := range c.Dead {
-		depth, err := dead.Depth(ctx)
-		if err != nil {
-			failures = append(failures, err)
+	_ = group.Wait() // no check returns an error: its reading says it
 
+	return readings
+}
+
+// settle publishes the news of a store and remembers what is known. What could
+// not be published is news again at the next look.
+func (c *Checker) settle(ctx context.Context, of string, before, after group) error {
+	var failures []error
+
+	// What is not looked at any more, such as a gateway that was removed, is over.
+	for _, gone := range before.results() {
+		if gone.Told != "" && !slices.ContainsFunc(after.entries, func(e entry) bool { return e.result.same(gone) }) {
+			gone.State, gone.Seen, gone.Told = OK, c.Clock.Now().Truncate(time.Millisecond), ""
+			failures = append(failures, c.tell(ctx, gone))
+		}
+	}
+
+	for place, found := range after.entries {
+		if !found.news {
 			continue
 		}
 
-		c.Metrics.Put("DeadLetters", float64(depth), metric.Count, metric.Dimensions{"Queue": name})
-		findings = append(findings, deadLetters(name, depth))
+		if err := c.tell(ctx, found.result); err != nil {
+			failures = append(failures, err)
+			after.entries[place].result.Told = before.of(Check{Name: found.result.Name, Of: found.result.Of}).Told
+		}
 	}
 
-	for _, found := range findings {
-		failures = append(failures, c.report(ctx, found))
+	after.sort()
+
+	if !reflect.DeepEqual(lasting(before.results()), lasting(after.results())) {
+		failures = append(failures, after.write(ctx, c.State, of, before.version))
 	}
 
 	return errors.Join(failures...)
 }
 
-func deadLetters(name string, depth int) finding {
-	found := finding{
-		key: "dead-letters-" + name, title: "Dead letters in " + name,
-		words:    alert.Keys{Title: "trouble.dead_title", Args: errs.Args{"Queue": name, "Count": depth}},
-		severity: alert.Warning, runbook: "queue-growing",
-	}
+// tell publishes that a trouble has begun, changed or ceased.
+func (c *Checker) tell(ctx context.Context, news Result) error {
+	slog.WarnContext(ctx, "health changed", "store", news.Store, "of", news.AlertKey, "state", news.State, "detail", news.Detail)
 
-	if depth > 0 {
-		found.trouble = strconv.Itoa(depth) + " messages could not be handled. They are kept for 14 days. " +
-			"Find the cause in the logs, then bring them back: ctl redrive " + name
-		found.words.Detail, found.words.Advice = "trouble.dead", "trouble.dead_advice"
-	}
-
-	return found
-}
-
-func (c *Checker) webhook(ctx context.Context, of string) finding {
-	found := finding{
-		store: of, key: "webhook", title: "Webhook", words: alert.Keys{Title: "trouble.webhook_title"},
-		severity: alert.Critical, runbook: "webhook-down",
-	}
-
-	hook, err := c.Bots.Webhook(ctx, of)
-
-	switch {
-	case errs.Is(err, errs.Unauthorized):
-		found.trouble = "Telegram refuses the bot token. Was it revoked? Set the new one with: ctl store add"
-		found.words.Detail, found.words.Advice = "trouble.refused", "trouble.refused_advice"
-		found.runbook = "token-leaked"
-	case err != nil:
-		found.trouble = "Telegram does not answer: " + err.Error()
-		found.words.Detail, found.words.Advice = "trouble.silent", "trouble.silent_advice"
-	case hook.URL == "":
-		found.trouble = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
-		found.words.Detail, found.words.Advice = "trouble.unset", "trouble.unset_advice"
-	case hook.Pending > tooManyPending:
-		found.trouble = strconv.Itoa(hook.Pending) + " updates wait at Telegram. Last error: " + hook.LastError
-		found.words.Detail, found.words.Advice = "trouble.waiting", "trouble.waiting_advice"
-	case c.Clock.Now().Sub(hook.FailedAt) < recent && hook.Pending > 0:
-		found.trouble = "Telegram cannot deliver updates: " + hook.LastError
-		found.words.Detail, found.words.Advice = "trouble.failing", "trouble.failing_advice"
-	}
-
-	found.words.Args = errs.Args{"Count": hook.Pending, "Error": hook.LastError}
-
-	return found
-}
-
-// verdict is what is remembered of the last look.
-type verdict struct {
-	Trouble bool `json:"trouble"`
-}
-
-// report publishes a finding that differs from the one before.
-func (c *Checker) report(ctx context.Context, found finding) error {
-	key := table.Platform().Partition("health").Key("finding", found.store, found.key)
-
-	before, version, err := table.Read[verdict](ctx, c.State, key)
-	if err != nil && !errs.Is(err, errs.NotFound) {
-		return fmt.Errorf("report %s: %w", found.key, err)
-	}
-
-	now := verdict{Trouble: found.trouble != ""}
-	if now == before {
-		return nil
-	}
-
-	slog.WarnContext(ctx, "health changed", "store", found.store, "of", found.key, "trouble", found.trouble)
-
-	note, err := alert.Alert{
-		Store: found.store, Key: found.key, Severity: found.severity, Title: found.title, Detail: found.trouble,
-		Runbook: found.runbook,
-		At:      c.Clock.Now(), Recovered: !now.Trouble, Keys: found.words,
-	}.Note()
+	note, err := news.alert().Note()
 	if err != nil {
-		return fmt.Errorf("report %s: %w", found.key, err)
+		return fmt.Errorf("report %s: %w", news.AlertKey, err)
 	}
 
 	if err := c.Alerts.Publish(ctx, note); err != nil {
-		return fmt.Errorf("report %s: %w", found.key, err)
-	}
-
-	return c.remember(ctx, key, version, now)
-}
-
-func (c *Checker) remember(ctx context.Context, key table.Key, version int64, now verdict) error {
-	body, err := table.Encode(now)
-	if err != nil {
-		return fmt.Errorf("remember %s: %w", key, err)
-	}
-
-	put := table.Put(table.Row{Key: key, Version: version, Body: body})
-	if err := c.State.Write(ctx, put); err != nil {
-		return fmt.Errorf("remember %s: %w", key, err)
+		return fmt.Errorf("report %s: %w", news.AlertKey, err)
 	}
 
 	return nil
+}
+
+// forget removes the results of stores that are gone.
+func (c *Checker) forget(ctx context.Context, before, after map[string]group) error {
+	var failures []error
+
+	for of, known := range before {
+		if _, still := after[of]; still || of == "" {
+			continue
+		}
+
+		err := c.State.Write(ctx, table.Delete(keyOf(of), known.version))
+		if err != nil && !errs.Is(err, errs.Conflict) { // Conflict: another look was here
+			failures = append(failures, errs.Context(err, "forget the health of store %s", of))
+		}
+	}
+
+	return errors.Join(failures...)
 }

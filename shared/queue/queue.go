@@ -119,6 +119,7 @@ const (
 	Deliveries             Name = "deliveries"
 	Payments               Name = "payments"
 	Broadcasts             Name = "broadcasts"
+	Checks                 Name = "checks" // looks at the health of the platform that somebody has asked for
 )
 
 // Validate checks what every adapter must refuse before it sends. ordered

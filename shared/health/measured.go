@@ -1,0 +1,150 @@
+package health
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/lapak-id/lapak/shared/errs"
+)
+
+// CloudWatch bills each series that is asked for, and its alarms watch most of
+// them every minute already, so these are looked at less often.
+const (
+	measureEvery = 15 * time.Minute
+	logEvery     = time.Hour
+)
+
+// measured gives the checks of what CloudWatch counts. All series that are due
+// are asked for in one call.
+func (c *Checker) measured(due func(Check) bool) []Check {
+	var (
+		checks []Check
+		series []Metric
+	)
+
+	ask := once(func(ctx context.Context) (map[Metric]float64, error) { return c.Cloud.Metrics(ctx, series) })
+
+	add := func(check Check, of Metric, read func(ctx context.Context, value float64) Reading) {
+		if due(check) {
+			series = append(series, of)
+		}
+
+		check.Run = func(ctx context.Context) (Reading, error) {
+			values, err := ask(ctx)
+			if err != nil {
+				return Reading{}, fmt.Errorf("read metric %s of %s: %w", of.Name, of.Of, err)
+			}
+
+			value, ok := values[of]
+			if !ok {
+				return Reading{State: Unknown, Detail: "CloudWatch has no such metric."}, nil
+			}
+
+			return read(ctx, value), nil
+		}
+
+		checks = append(checks, check)
+	}
+
+	for name := range c.Queues {
+		c.age(name, add)
+	}
+
+	for _, function := range c.Functions {
+		c.memory(function, add)
+		c.log(function, add)
+	}
+
+	c.concurrency(add)
+
+	return checks
+}
+
+type adding func(check Check, of Metric, read func(ctx context.Context, value float64) Reading)
+
+// once makes a call that several checks wait for and the first of them makes.
+func once[T any](call func(ctx context.Context) (T, error)) func(ctx context.Context) (T, error) {
+	var (
+		first sync.Once
+		value T
+		err   error
+	)
+
+	return func(ctx context.Context) (T, error) {
+		first.Do(func() { value, err = call(ctx) })
+
+		return value, err
+	}
+}
+
+// age is how long the oldest message of a queue has waited.
+func (c *Checker) age(name string, add adding) {
+	limit := c.Thresholds.ofQueue(maxAge, short(name))
+
+	add(Check{
+		Name: "queue-age", Component: Processing, Of: name, Key: name + "-age", Runbook: "queue-growing", Every: measureEvery,
+		Title: "Queue " + name, TitleKey: "check.age_title",
+	}, Metric{
+		Namespace: "AWS/SQS", Name: "ApproximateAgeOfOldestMessage", Dimension: "QueueName", Of: name, Within: 5 * time.Minute,
+	}, func(_ context.Context, value float64) Reading {
+		return above(value, limit, "check.age", "The oldest message has waited for %.0f seconds, more than %.0f.")
+	})
+}
+
+func (c *Checker) memory(function string, add adding) {
+	add(Check{
+		Name: "memory", Component: Inside, Of: function, Key: function + "-memory", Runbook: "quota-near", Every: measureEvery,
+		Title: "Memory of " + function, TitleKey: "check.memory_title",
+	}, Metric{
+		Namespace: c.Namespace, Name: "MemoryUsedPercent", Dimension: "FunctionName", Of: function, Within: measureEvery,
+	}, func(_ context.Context, value float64) Reading {
+		return above(value, c.Thresholds[maxMemory], "check.memory",
+			"%.0f %% of its memory are used, more than %.0f %%. Raise its MemorySize in template.yaml.")
+	})
+}
+
+func (c *Checker) log(function string, add adding) {
+	const mega = 1 << 20
+
+	add(Check{
+		Name: "log", Component: Inside, Of: function, Key: "log-" + function, Runbook: "quota-near", Every: logEvery,
+		Title: "Log of " + function, TitleKey: "check.log_title",
+	}, Metric{
+		Namespace: "AWS/Logs", Name: "IncomingBytes", Dimension: "LogGroupName", Of: "/aws/lambda/" + function, Sum: true,
+		Within: time.Hour,
+	}, func(_ context.Context, value float64) Reading {
+		return above(value/mega, c.Thresholds[maxLog], "check.log",
+			"It wrote %.0f MB in an hour, more than %.0f: each is billed, and something repeats itself.")
+	})
+}
+
+// concurrency is how much of the account's invocations at once is used.
+func (c *Checker) concurrency(add adding) {
+	add(Check{
+		Name: "concurrency", Component: Inside, Key: "concurrency", Runbook: "quota-near", Every: measureEvery,
+		Title: "Concurrency", TitleKey: "check.concurrency_title",
+	}, Metric{Namespace: "AWS/Lambda", Name: "ConcurrentExecutions", Within: measureEvery}, func(ctx context.Context, value float64) Reading {
+		most, err := c.Cloud.Concurrency(ctx)
+		if err != nil {
+			return Reading{State: Unknown, Detail: err.Error()}
+		}
+
+		return share(value, float64(most), c.Thresholds[maxConcurrency], "check.concurrency",
+			"%.0f %% of the account's %.0f invocations at once are in use, more than %.0f %%. Ask AWS for a higher limit.")
+	})
+}
+
+// above reads a value that should not be above its limit.
+func above(value, limit float64, key, detail string) Reading {
+	value = math.Round(value)
+	found := Reading{State: OK, Value: value, Threshold: limit, Args: errs.Args{"Value": value, "Limit": limit}}
+
+	if value > limit {
+		found.State, found.Key, found.Detail = Warning, key, fmt.Sprintf(detail, value, limit)
+	}
+
+	return found
+}
