@@ -482,3 +482,39 @@ func TestEveryFunctionHasItsFolderAndASampleEvent(t *testing.T) {
 		}
 	}
 }
+
+// Health looks at every function and dead-letter queue: what is not in its
+// settings fails unseen.
+func TestHealthLooksAtEverything(t *testing.T) {
+	t.Parallel()
+
+	all := functions(t)
+	looksAt := fmt.Sprint(all["HealthFunction"].Environment.Variables["LAPAK_FUNCTIONS"])
+
+	for _, function := range all {
+		if !regexp.MustCompile(regexp.QuoteMeta("${AWS::StackName}-"+function.name()) + `[\s\]]`).MatchString(looksAt) {
+			t.Errorf("health does not look at function %s: add it to LAPAK_FUNCTIONS", function.name())
+		}
+	}
+
+	text, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, health, found := strings.Cut(string(text), "LAPAK_QUEUES_DEAD: !Join")
+	if !found {
+		t.Fatal("no LAPAK_QUEUES_DEAD: is the template read right?")
+	}
+
+	settings, outputs, found := strings.Cut(health, "DeadQueueUrls:")
+	if !found {
+		t.Fatal("no output DeadQueueUrls: is the template read right?")
+	}
+
+	for id := range queues(t) {
+		if strings.HasSuffix(id, "DeadQueue") && (!strings.Contains(settings, id) || !strings.Contains(outputs, id)) {
+			t.Errorf("%s is missing from LAPAK_QUEUES_DEAD of health or from the output DeadQueueUrls", id)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/store"
@@ -53,6 +54,7 @@ func main() {
 				Goods: shop.Catalog, Cases: shop.Orders, Ledger: shop.Ledger, Audit: audit.NewLog(state, base.Clock),
 				Files: bots, Papers: bots,
 			},
+			Health:    health.NewService(state, base.Clock),
 			Catalog:   texts,
 			Clock:     base.Clock,
 			Metrics:   base.Metrics,

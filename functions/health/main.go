@@ -1,44 +1,60 @@
-// Command health looks at webhooks and queues and reports what has changed.
+// Command health looks at everything that can fail unseen, every five minutes
+// and when somebody asks, and reports what has changed.
 package main
 
 import (
-	"context"
+	"net/http"
 
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/deepgram"
+	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/health"
+	"github.com/lapak-id/lapak/shared/health/cloud"
+	"github.com/lapak-id/lapak/shared/health/tlscert"
+	"github.com/lapak-id/lapak/shared/metric"
+	"github.com/lapak-id/lapak/shared/payment"
+	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
+	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/trace"
 )
-
-type settings struct {
-	State    string   `env:"LAPAK_STATE_TABLE,required,notEmpty"`
-	Secrets  string   `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
-	Telegram string   `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
-	Alerts   string   `env:"LAPAK_ALERTS_TOPIC,required,notEmpty"`
-	Updates  string   `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
-	Dead     []string `env:"LAPAK_QUEUES_DEAD,required,notEmpty"`
-	Queues   worker.Queues
-}
 
 func main() {
 	worker.Run(func(base boot.Base, settings settings) (any, error) {
-		state := worker.State(base, settings.State)
-		queues := []string{
-			settings.Updates, settings.Queues.Downloads, settings.Queues.Transcriptions,
-			settings.Queues.Priority, settings.Queues.Deliveries, settings.Queues.Payments,
+		texts, err := chat.NewCatalog()
+		if err != nil {
+			return nil, err
 		}
-		checker := health.New(health.Options{
-			State:   state,
-			Stores:  store.NewRegistry(state, base.Clock),
-			Bots:    telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram),
-			Queues:  worker.Depths(base, queues),
-			Dead:    worker.Depths(base, settings.Dead),
-			Alerts:  worker.Topic(base, settings.Alerts),
-			Metrics: base.Metrics,
-			Clock:   base.Clock,
-		})
 
-		return func(ctx context.Context) error { return checker.Check(ctx) }, nil
+		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
+		vault, topic := worker.Vault(base, settings.Secrets), worker.Topic(base, settings.Alerts)
+		bots := telegram.NewBots(vault, settings.Telegram)
+		client := trace.Client(&http.Client{}) // the context of each call bounds it
+
+		providers := []speech.Probed{groq.New(client, settings.GroqURL), deepgram.New(client, settings.DeepgramURL)}
+		if settings.OpenAIURL != "" {
+			providers = append(providers, groq.NewCompatible(client, settings.OpenAIURL, settings.OpenAIModel))
+		}
+
+		checker := health.New(health.Options{
+			State: state, Scratch: scratch, Bucket: worker.Bucket(base, settings.Bucket),
+			Stores:       store.NewRegistry(state, base.Clock),
+			Bots:         bots,
+			Queues:       worker.Depths(base, settings.waiting()),
+			Dead:         worker.Depths(base, settings.Dead),
+			Gateways:     payment.NewGateways(scratch, topic, base.Clock),
+			Speech:       speech.NewProber(vault, providers...),
+			Certificates: tlscert.Dialer{},
+			Cloud:        cloud.New(base.AWS, settings.State, base.Clock),
+			Functions:    settings.Functions, Namespace: metric.Namespace + "/" + base.Env,
+			Thresholds: settings.Thresholds, Alerts: topic, Metrics: base.Metrics, Clock: base.Clock,
+		})
+		attendant := health.NewAttendant(checker, health.NewService(state, base.Clock), bots, texts)
+		wishes := lambda.Handler(worker.Queue(base, settings.Queues.Checks, false), false, attendant.Handle)
+
+		return lambda.OnSchedule(checker.Check, wishes), nil
 	})
 }

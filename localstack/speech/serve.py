@@ -100,7 +100,9 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, {"faults": self.server.control.faults(), "kinds": KINDS})
         elif url.path == "/openai/v1/models":
             models = [{"id": model, "object": "model", "owned_by": "OpenAI", "active": True} for model in GROQ_MODELS]
-            self._answer(200, {"object": "list", "data": models})
+            self._answer_to_key("groq", {"object": "list", "data": models})
+        elif url.path == "/v1/auth/token":
+            self._answer_to_key("deepgram", {"api_key_id": "local", "scopes": ["usage:write"]})
         else:
             self._answer(404, _unknown_url("GET", url.path))
 
@@ -169,6 +171,15 @@ class Handler(BaseHTTPRequestHandler):
             body = text[: len(text) // 2].encode()
         self._answer(200, body)
         return 200
+
+    def _answer_to_key(self, provider: str, body: object) -> None:
+        """Answers a question that costs nothing, to whoever has a key."""
+        try:
+            self._check_key(provider)
+        except RefusedError as refused:
+            self._answer(refused.status, refused.body)
+        else:
+            self._answer(200, body)
 
     def _check_key(self, provider: str) -> None:
         scheme, key = self._key()

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 )
 
-// door stands in for the HTTP API in front of the webhook and the callback,
+// door stands in for the HTTP API in front of the functions that it calls,
 // where the emulator has none (LocalStack's community image). It listens on
 // loopback and invokes the function with the event that the API would send.
 type door struct {
@@ -30,15 +30,17 @@ const (
 	largestBody = 10 << 20         // bytes; the API's own
 )
 
-func openDoor(ctx context.Context, client *lambda.Client, webhook, callback string) (*door, error) {
+func openDoor(ctx context.Context, client *lambda.Client, stack string) (*door, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen in place of the HTTP API: %w", err)
 	}
 
 	routes := http.NewServeMux()
-	routes.HandleFunc("POST /telegram/{store}", forwarded(client, webhook))
-	routes.HandleFunc("POST /callback/{gateway}/{store}", forwarded(client, callback))
+	routes.HandleFunc("POST /telegram/{store}", forwarded(client, stack+"-webhook"))
+	routes.HandleFunc("POST /callback/{gateway}/{store}", forwarded(client, stack+"-callback"))
+	routes.HandleFunc("GET /healthz", forwarded(client, stack+"-api"))
+	routes.HandleFunc("GET /status.json", forwarded(client, stack+"-api"))
 
 	opened := &door{
 		address:  "http://" + listener.Addr().String(),

@@ -343,7 +343,7 @@ func (s *Stack) finish(ctx context.Context, t *template) error {
 
 	var err error
 
-	s.door, err = openDoor(ctx, lambda.NewFromConfig(s.AWS()), stackName+"-webhook", stackName+"-callback")
+	s.door, err = openDoor(ctx, lambda.NewFromConfig(s.AWS()), stackName)
 
 	return err
 }
@@ -368,6 +368,15 @@ func (s *Stack) WebhookURL(store string) string {
 	}
 
 	return fmt.Sprintf("%s/_aws/execute-api/%s/$default/telegram/%s", s.Endpoint, s.Outputs["ApiId"], store)
+}
+
+// APIURL is where machines and the status page ask, such as "/healthz".
+func (s *Stack) APIURL(path string) string {
+	if s.door != nil {
+		return s.door.address + path
+	}
+
+	return fmt.Sprintf("%s/_aws/execute-api/%s/$default%s", s.Endpoint, s.Outputs["ApiId"], path)
 }
 
 // CallbackURL is where a payment gateway sends the notifications of a store.

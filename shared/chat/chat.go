@@ -80,6 +80,10 @@ type Options struct {
 	// Backroom is what staff manage a shop with. Default: they see people only.
 	Backroom *Backroom
 
+	// Health tells owners how their stores do. Default: the owner's own bot does
+	// not know.
+	Health Health
+
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers

@@ -32,6 +32,7 @@ type officeCommand struct {
 func officeCommands() []officeCommand {
 	return []officeCommand{
 		{route{"start", (*Chat).officeHome}, "office.command_start", false},
+		{route{"status", (*Chat).officeStatus}, "status.command", false},
 		{route{"lang", (*Chat).officeLanguages}, "office.command_lang", false},
 		{route{"help", (*Chat).officeHelp}, "office.command_help", false},
 	}
@@ -43,6 +44,8 @@ func officeTaps() []route {
 		{tapOpen, (*Chat).openOffice},
 		{tapClose, (*Chat).closeMessage},
 		{tapLanguage, (*Chat).setOfficeLanguage},
+		{tapStatus, (*Chat).openStatus},
+		{tapLookNow, (*Chat).lookNow},
 	}
 }
 

@@ -3,6 +3,7 @@ package health
 import (
 	"cmp"
 	"context"
+	"log/slog"
 	"maps"
 	"time"
 
@@ -59,7 +60,7 @@ type Check struct {
 	Title     string    // of its alert, for operators
 	TitleKey  string    // catalog text of the title; it is given Of and the reading's arguments
 	Runbook   string    // page of infra/runbooks
-	// Every is how often it is looked at, for looks that cost something; 0: each time. On demand it is looked at at once.
+	// Every is how often it is looked at, for looks that cost something; 0: each time. On demand it is always.
 	Every time.Duration
 	// Quiet: whoever meets the trouble tells it, the result is only shown.
 	Quiet bool
@@ -118,6 +119,8 @@ func (c Check) look(ctx context.Context, within time.Duration) Reading {
 	case c.Failed != nil:
 		return c.Failed(found.err)
 	default:
+		slog.WarnContext(ctx, "not looked at", "check", c.Name, "store", c.Store, "of", c.Of, "error", found.err)
+
 		return Reading{State: Unknown, Detail: found.err.Error()}
 	}
 }

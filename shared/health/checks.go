@@ -174,7 +174,8 @@ func (c *Checker) reading(check Check, read func(ctx context.Context) error) Che
 		found := Reading{State: OK, Threshold: limit}
 
 		if took > limit {
-			found.State, found.Value, found.Key, found.Doubtful = Warning, took, "check.slow", true
+			found.State, found.Value, found.Doubtful = Warning, took, true
+			found.Key, found.Advice = "check.slow", "check.slow_advice"
 			found.Detail = fmt.Sprintf("One read took %.0f ms, more than %.0f.", took, limit)
 			found.Args = errs.Args{"Value": took, "Limit": limit}
 		}
@@ -183,8 +184,9 @@ func (c *Checker) reading(check Check, read func(ctx context.Context) error) Che
 	}
 	check.Failed = func(err error) Reading {
 		return Reading{
-			State: Critical, Key: "check.unreadable", Doubtful: true, Detail: "It cannot be read: " + err.Error(),
-			Args: errs.Args{"Code": string(errs.CodeOf(err))},
+			State: Critical, Key: "check.unreadable", Advice: "check.unreadable_advice", Doubtful: true,
+			Detail: "It cannot be read: " + err.Error(),
+			Args:   errs.Args{"Code": string(errs.CodeOf(err))},
 		}
 	}
 
@@ -208,7 +210,8 @@ func (c *Checker) depth(name string, waiting Queue) Check {
 
 			found := Reading{State: OK, Value: float64(count), Threshold: limit, Args: errs.Args{"Value": count, "Limit": limit}}
 			if found.Value > limit {
-				found.State, found.Key, found.Doubtful = Warning, "check.depth", true // a burst is over by the next look
+				found.State, found.Doubtful = Warning, true // a burst is over by the next look
+				found.Key, found.Advice = "check.depth", "check.queue_advice"
 				found.Detail = fmt.Sprintf("%d messages wait, more than %.0f.", count, limit)
 			}
 
@@ -276,7 +279,7 @@ func (c *Checker) backup() Check {
 
 			if last.IsZero() {
 				return Reading{
-					State: Critical, Key: "check.backup_off", Threshold: limit,
+					State: Critical, Key: "check.backup_off", Advice: "check.backup_off_advice", Threshold: limit,
 					Detail: "Point-in-time recovery of the state table is off: what is deleted now is lost. Deploy the template again.",
 				}, nil
 			}
@@ -285,7 +288,7 @@ func (c *Checker) backup() Check {
 			found := Reading{State: OK, Threshold: limit}
 
 			if age > limit {
-				found.State, found.Value, found.Key = Critical, age, "check.backup"
+				found.State, found.Value, found.Key, found.Advice = Critical, age, "check.backup", "check.backup_advice"
 				found.Args = errs.Args{"Value": math.Round(age), "Limit": limit}
 				found.Detail = fmt.Sprintf("The last moment that can be restored is %.0f minutes ago, more than %.0f.", age, limit)
 			}
@@ -307,7 +310,7 @@ func (c *Checker) parameters() Check {
 			}
 
 			return share(float64(used), float64(most), c.Thresholds[maxParameters], "check.parameters",
-				"%.0f %% of the account's %.0f parameters are in use, more than %.0f %%. Ask AWS for more before a store cannot be added."), nil
+				"%.0f %% of the account's %.0f parameters are in use, more than %.0f %%. Without any left no store can be added."), nil
 		},
 	}
 }
@@ -327,7 +330,8 @@ func share(used, most, limit float64, key, detail string) Reading {
 	found.Args = errs.Args{"Value": found.Value, "Limit": limit, "Most": most}
 
 	if found.Value > limit {
-		found.State, found.Key, found.Detail = Warning, key, fmt.Sprintf(detail, found.Value, most, limit)
+		found.State, found.Key, found.Advice = Warning, key, "check.quota_advice"
+		found.Detail = fmt.Sprintf(detail, found.Value, most, limit)
 	}
 
 	return found
@@ -353,12 +357,13 @@ func (c *Checker) provider(name string) Check {
 				return Reading{State: OK} // it answers
 			case errs.Unauthorized:
 				return Reading{
-					State: Critical, Key: "check.speech_refused",
+					State: Critical, Key: "check.speech_refused", Advice: "check.speech_refused_advice",
 					Detail: "The provider refuses the key. Set a new one with: ctl provider set " + name,
 				}
 			default:
 				return Reading{
-					State: Warning, Key: "check.speech", Doubtful: true, Detail: "The provider does not answer: " + err.Error(),
+					State: Warning, Key: "check.speech", Advice: "check.speech_advice", Doubtful: true,
+					Detail: "The provider does not answer: " + err.Error(),
 				}
 			}
 		},
@@ -422,7 +427,7 @@ func (c *Checker) certificate(host string) Check {
 			found := Reading{State: OK, Value: days, Threshold: limit, Args: errs.Args{"Value": days, "Limit": limit}}
 
 			if days < limit {
-				found.State, found.Key = Warning, "check.certificate"
+				found.State, found.Key, found.Advice = Warning, "check.certificate", "check.certificate_advice"
 				found.Detail = fmt.Sprintf("It is good for %.0f days only, fewer than %.0f: Telegram delivers to no other.", days, limit)
 			}
 
@@ -435,13 +440,14 @@ func (c *Checker) certificate(host string) Check {
 		Failed: func(err error) Reading {
 			if errs.Is(err, errs.Invalid) {
 				return Reading{
-					State: Critical, Key: "check.certificate_bad",
+					State: Critical, Key: "check.certificate_bad", Advice: "check.certificate_advice",
 					Detail: "It is not to be trusted, so that Telegram delivers nothing: " + err.Error(),
 				}
 			}
 
 			return Reading{
-				State: Warning, Key: "check.unreachable", Doubtful: true, Detail: "The host cannot be reached: " + err.Error(),
+				State: Warning, Key: "check.unreachable", Advice: "check.unreachable_advice", Doubtful: true,
+				Detail: "The host cannot be reached: " + err.Error(),
 			}
 		},
 	}

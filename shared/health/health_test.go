@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lapak-id/lapak/shared/alert"
+	blobs "github.com/lapak-id/lapak/shared/blob/memory"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
@@ -62,6 +64,57 @@ func (p *paper) Publish(_ context.Context, note topic.Note) error {
 	return nil
 }
 
+// books are what AWS says.
+type books struct {
+	mu         sync.Mutex
+	restorable time.Time
+	limit      int
+	parameters int
+	values     map[health.Metric]float64
+	asked      []health.Metric
+	err        error
+}
+
+func (b *books) Restorable(context.Context) (time.Time, error) { return b.restorable, b.err }
+
+func (b *books) Concurrency(context.Context) (int, error) { return b.limit, b.err }
+
+func (b *books) Parameters(context.Context) (int, int, error) { return b.parameters, 10_000, b.err }
+
+func (b *books) Metrics(_ context.Context, series []health.Metric) (map[health.Metric]float64, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	b.asked = append(b.asked, series...)
+
+	return b.values, b.err
+}
+
+// providers are one that hears, or does not.
+type providers struct{ err error }
+
+func (*providers) Names() []string { return []string{"groq"} }
+
+func (p *providers) Probe(context.Context, string) error { return p.err }
+
+// certificates are by host.
+type certificates map[string]func() (time.Time, error)
+
+func (c certificates) Expires(_ context.Context, address string) (time.Time, error) {
+	if shown := c[address]; shown != nil {
+		return shown()
+	}
+
+	return start().Add(90 * 24 * time.Hour), nil
+}
+
+// tills are how gateways do.
+type tills map[string]health.Gateway
+
+func (t tills) Condition(_ context.Context, of store.Store, gateway string) (health.Gateway, error) {
+	return t[of.ID+" "+gateway], nil
+}
+
 // taken gives what was published since.
 func (p *paper) taken() []alert.Alert {
 	notes := p.notes
@@ -73,6 +126,12 @@ func (p *paper) taken() []alert.Alert {
 type ward struct {
 	*health.Checker
 
+	now     *clock.Manual
+	cloud   *books
+	speech  *providers
+	certs   certificates
+	tills   tills
+	objects *blobs.Bucket
 	bots    bots
 	queue   *waiting
 	dead    *waiting
@@ -85,18 +144,27 @@ func newWard(t *testing.T) *ward {
 
 	now := clock.NewManual(start())
 	state := memory.New(now, fault.None{})
+	limits, err := health.ParseThresholds("")
+	require.NoError(t, err)
+
 	stores := store.NewRegistry(state, now)
 
 	for _, of := range []string{"demo", "other"} {
 		require.NoError(t, stores.Save(t.Context(), store.Store{ID: of, TimeZone: store.DefaultTimeZone}))
 	}
 
-	w := &ward{bots: bots{}, queue: &waiting{depth: 3}, dead: &waiting{}, paper: &paper{}}
+	w := &ward{
+		now: now, bots: bots{}, queue: &waiting{depth: 3}, dead: &waiting{}, paper: &paper{},
+		cloud: &books{restorable: start(), limit: 1000, values: map[health.Metric]float64{}}, speech: &providers{},
+		certs: certificates{}, tills: tills{}, objects: blobs.New(now, fault.None{}),
+	}
 	w.set("demo", health.Webhook{URL: "https://x"}, nil)
 	w.set("other", health.Webhook{URL: "https://x"}, nil)
 	w.Checker = health.New(health.Options{
 		State: state, Stores: stores, Bots: w.bots, Alerts: w.paper, Metrics: metric.New(&w.metrics, now), Clock: now,
-		Queues: map[string]health.Queue{"updates": w.queue}, Dead: map[string]health.Queue{"updates": w.dead},
+		Queues: map[string]health.Queue{"app-updates.fifo": w.queue}, Dead: map[string]health.Queue{"app-updates-dead.fifo": w.dead},
+		Scratch: memory.New(now, fault.None{}), Bucket: w.objects, Gateways: w.tills, Speech: w.speech, Certificates: w.certs,
+		Cloud: w.cloud, Functions: []string{"app-bot"}, Namespace: "Lapak/test", Thresholds: limits,
 	})
 
 	return w
@@ -129,9 +197,11 @@ func TestTroubleIsToldOnceAndSoIsItsEnd(t *testing.T) {
 
 	told := w.paper.taken()
 	require.Len(t, told, 1)
-	require.Equal(t, "dead-letters-updates", told[0].Key)
+	require.Equal(t, "app-updates-dead.fifo-not-empty", told[0].Key, "as the alarm that watches it: both are one trouble")
+	require.Equal(t, alert.Warning, told[0].Severity)
+	require.Equal(t, "queue-growing", told[0].Runbook)
 	require.Contains(t, told[0].Detail, "2 messages could not be handled")
-	require.Contains(t, told[0].Detail, "ctl redrive updates")
+	require.Contains(t, told[0].Detail, "ctl dlq redrive updates")
 	require.Equal(t, start(), told[0].At)
 	require.False(t, told[0].Recovered)
 
@@ -156,7 +226,7 @@ func TestWebhooksThatDoNotWork(t *testing.T) {
 		want string
 	}{
 		"revoked":     {err: errs.New(errs.Unauthorized, "no"), want: "Was it revoked?"},
-		"unreachable": {err: errs.New(errs.Unavailable, "timeout"), want: "Telegram does not answer: timeout"},
+		"unreachable": {err: errs.New(errs.Unavailable, "timeout"), want: "Telegram does not answer: ask Telegram"},
 		"unset":       {want: "No webhook is set"},
 		"jam": {
 			hook: health.Webhook{URL: "https://x", Pending: 51, LastError: "503"},
@@ -173,6 +243,11 @@ func TestWebhooksThatDoNotWork(t *testing.T) {
 			w := newWard(t)
 			w.set("demo", test.hook, test.err)
 			require.NoError(t, w.Check(t.Context()))
+
+			if name == "unreachable" {
+				require.Empty(t, w.paper.taken(), "one call that fails says little")
+				require.NoError(t, w.Check(t.Context()))
+			}
 
 			told := w.paper.taken()
 			require.Len(t, told, 1, "the other store is well")
@@ -203,8 +278,10 @@ func TestALookThatFailsKeepsTheRest(t *testing.T) {
 	w.dead.err = broken
 	w.set("demo", health.Webhook{}, nil)
 
-	require.ErrorIs(t, w.Check(t.Context()), broken)
-	require.Len(t, w.paper.taken(), 1)
+	require.NoError(t, w.Check(t.Context()))
+	require.Len(t, w.paper.taken(), 1, "not to know is no trouble, but it is shown")
+	require.Equal(t, health.Unknown, w.result(t, "", "queue-depth").State)
+	require.Contains(t, w.result(t, "", "queue-depth").Detail, "no counting today")
 	require.NotContains(t, w.metrics.String(), "QueueDepth", "a number that nobody has counted")
 }
 
@@ -228,4 +305,22 @@ func TestNothingIsKnownWithoutTheTable(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.Equal(t, errs.Unavailable, errs.CodeOf(newWard(t).Check(ctx)))
+}
+
+// result gives what is known of a check.
+func (w *ward) result(t *testing.T, of, name string) health.Result {
+	t.Helper()
+
+	status, err := health.NewService(w.State, w.now).Status(t.Context(), of)
+	require.NoError(t, err)
+
+	for _, result := range append(status.Store, status.Platform...) {
+		if result.Name == name {
+			return result
+		}
+	}
+
+	t.Fatalf("nothing is known of %s %s", of, name)
+
+	return health.Result{}
 }

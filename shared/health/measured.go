@@ -90,18 +90,18 @@ func (c *Checker) age(name string, add adding) {
 	}, Metric{
 		Namespace: "AWS/SQS", Name: "ApproximateAgeOfOldestMessage", Dimension: "QueueName", Of: name, Within: 5 * time.Minute,
 	}, func(_ context.Context, value float64) Reading {
-		return above(value, limit, "check.age", "The oldest message has waited for %.0f seconds, more than %.0f.")
+		return above(value, limit, "check.age", "check.queue_advice", "The oldest message has waited for %.0f seconds, more than %.0f.")
 	})
 }
 
 func (c *Checker) memory(function string, add adding) {
 	add(Check{
-		Name: "memory", Component: Inside, Of: function, Key: function + "-memory", Runbook: "quota-near", Every: measureEvery,
+		Name: "memory", Component: Inside, Of: function, Key: function + "-memory", Runbook: "function-failing", Every: measureEvery,
 		Title: "Memory of " + function, TitleKey: "check.memory_title",
 	}, Metric{
 		Namespace: c.Namespace, Name: "MemoryUsedPercent", Dimension: "FunctionName", Of: function, Within: measureEvery,
 	}, func(_ context.Context, value float64) Reading {
-		return above(value, c.Thresholds[maxMemory], "check.memory",
+		return above(value, c.Thresholds[maxMemory], "check.memory", "check.memory_advice",
 			"%.0f %% of its memory are used, more than %.0f %%. Raise its MemorySize in template.yaml.")
 	})
 }
@@ -110,23 +110,25 @@ func (c *Checker) log(function string, add adding) {
 	const mega = 1 << 20
 
 	add(Check{
-		Name: "log", Component: Inside, Of: function, Key: "log-" + function, Runbook: "quota-near", Every: logEvery,
+		Name: "log", Component: Inside, Of: function, Key: "log-" + function, Runbook: "function-failing", Every: logEvery,
 		Title: "Log of " + function, TitleKey: "check.log_title",
 	}, Metric{
 		Namespace: "AWS/Logs", Name: "IncomingBytes", Dimension: "LogGroupName", Of: "/aws/lambda/" + function, Sum: true,
 		Within: time.Hour,
 	}, func(_ context.Context, value float64) Reading {
-		return above(value/mega, c.Thresholds[maxLog], "check.log",
+		return above(value/mega, c.Thresholds[maxLog], "check.log", "check.log_advice",
 			"It wrote %.0f MB in an hour, more than %.0f: each is billed, and something repeats itself.")
 	})
 }
 
 // concurrency is how much of the account's invocations at once is used.
 func (c *Checker) concurrency(add adding) {
+	series := Metric{Namespace: "AWS/Lambda", Name: "ConcurrentExecutions", Within: measureEvery}
+
 	add(Check{
 		Name: "concurrency", Component: Inside, Key: "concurrency", Runbook: "quota-near", Every: measureEvery,
 		Title: "Concurrency", TitleKey: "check.concurrency_title",
-	}, Metric{Namespace: "AWS/Lambda", Name: "ConcurrentExecutions", Within: measureEvery}, func(ctx context.Context, value float64) Reading {
+	}, series, func(ctx context.Context, value float64) Reading {
 		most, err := c.Cloud.Concurrency(ctx)
 		if err != nil {
 			return Reading{State: Unknown, Detail: err.Error()}
@@ -138,12 +140,13 @@ func (c *Checker) concurrency(add adding) {
 }
 
 // above reads a value that should not be above its limit.
-func above(value, limit float64, key, detail string) Reading {
+func above(value, limit float64, key, advice, detail string) Reading {
 	value = math.Round(value)
 	found := Reading{State: OK, Value: value, Threshold: limit, Args: errs.Args{"Value": value, "Limit": limit}}
 
 	if value > limit {
-		found.State, found.Key, found.Detail = Warning, key, fmt.Sprintf(detail, value, limit)
+		found.State, found.Key, found.Advice = Warning, key, advice
+		found.Detail = fmt.Sprintf(detail, value, limit)
 	}
 
 	return found

@@ -38,6 +38,26 @@ func (s Status) Trouble() []Result {
 	return found
 }
 
+// Of gives the state of a component: the worst that is known of it, Unknown where
+// nothing is, empty where nothing of it is looked at.
+func (s Status) Of(component Component) State {
+	var state State
+
+	for _, results := range [][]Result{s.Store, s.Platform} {
+		for _, result := range results {
+			switch {
+			case result.Component != component:
+			case state == "" || state == Unknown:
+				state = result.State
+			case result.State != Unknown:
+				state = worse(state, result.State)
+			}
+		}
+	}
+
+	return state
+}
+
 // Service tells owners what is known, and has things looked at when they ask.
 type Service struct {
 	state table.Table
@@ -87,16 +107,19 @@ func (s *Service) Status(ctx context.Context, of string) (Status, error) {
 
 // Wish asks for a look now. The screen that it was asked on is shown anew.
 type Wish struct {
-	Cause  string          `json:"cause"`  // what it follows from, such as an update: asked again it is one wish
-	Store  string          `json:"store"`  // to look at
-	Screen message.Address `json:"screen"` // by whose bot, in which chat, which message; Message 0: a new one
+	Cause    string `json:"cause"` // what it follows from, such as an update: asked again it is one wish
+	Store    string `json:"store"` // to look at; empty: what all share
+	Bot      string `json:"bot"`   // the store whose bot was asked
+	Chat     int64  `json:"chat"`
+	Message  int    `json:"message"` // that it was asked on; 0: none, a new one answers
+	Language string `json:"language"`
 }
 
 // Ask has a store looked at now: it records the wish, which the function health
 // carries out. A wish that was asked already is fine.
 func (s *Service) Ask(ctx context.Context, wish Wish) error {
-	if wish.Cause == "" || wish.Screen.Chat == 0 {
-		return errs.New(errs.Invalid, "ask for a look at store %q: give the cause and the chat", wish.Store)
+	if wish.Cause == "" || wish.Chat == 0 || wish.Bot == "" {
+		return errs.New(errs.Invalid, "ask for a look at store %q: give the cause, the bot and the chat", wish.Store)
 	}
 
 	body, err := table.Encode(wish)
@@ -105,7 +128,7 @@ func (s *Service) Ask(ctx context.Context, wish Wish) error {
 	}
 
 	op, err := outbox.Op(outbox.Entry{
-		ID: "check-" + wish.Cause, Store: wish.Screen.Store, Queue: queue.Checks, Body: body, CreatedAt: s.clock.Now(),
+		ID: "check-" + wish.Cause, Store: wish.Bot, Queue: queue.Checks, Body: body, CreatedAt: s.clock.Now(),
 		Trace: queue.TraceOf(ctx),
 	})
 	if err != nil {
@@ -125,10 +148,10 @@ type Messenger interface {
 	Edit(ctx context.Context, to message.Address, text message.Text) error
 }
 
-// Texts puts a status into words: by is the store whose bot shows it, of the one
-// that it is about, empty for what all share.
+// Texts puts the status of a store into words, of the zero Store that of what
+// all share.
 type Texts interface {
-	Status(by store.Store, of string, status Status) message.Text
+	Status(language string, of store.Store, status Status) message.Text
 }
 
 // Attendant carries out the wishes.
@@ -152,9 +175,13 @@ func (a *Attendant) Handle(ctx context.Context, delivery queue.Delivery) error {
 		return errs.Wrap(err, errs.Invalid, "read wish %s", delivery.ID)
 	}
 
-	by, err := a.checker.Stores.Get(ctx, wish.Screen.Store)
-	if err != nil {
-		return errs.Context(err, "carry out wish %s", wish.Cause)
+	var of store.Store
+
+	if wish.Store != "" {
+		var err error
+		if of, err = a.checker.Stores.Get(ctx, wish.Store); err != nil {
+			return errs.Context(err, "carry out wish %s", wish.Cause)
+		}
 	}
 
 	if err := a.checker.CheckNow(ctx, wish.Store); err != nil {
@@ -167,7 +194,7 @@ func (a *Attendant) Handle(ctx context.Context, delivery queue.Delivery) error {
 		return err
 	}
 
-	return a.show(ctx, wish, a.texts.Status(by, wish.Store, status))
+	return a.show(ctx, wish, a.texts.Status(wish.Language, of, status))
 }
 
 // show edits the screen, or sends a new one where that is gone. Somebody who
@@ -175,14 +202,15 @@ func (a *Attendant) Handle(ctx context.Context, delivery queue.Delivery) error {
 func (a *Attendant) show(ctx context.Context, wish Wish, text message.Text) error {
 	var shown error = errs.New(errs.NotFound, "no screen yet")
 
-	if wish.Screen.Message != 0 {
-		shown = a.messenger.Edit(ctx, wish.Screen, text)
+	to := message.Address{Store: wish.Bot, Chat: wish.Chat, Message: wish.Message}
+
+	if to.Message != 0 {
+		shown = a.messenger.Edit(ctx, to, text)
 	}
 
 	if errs.Is(shown, errs.NotFound) {
-		fresh := wish.Screen
-		fresh.Message = 0
-		_, shown = a.messenger.Send(ctx, fresh, text)
+		to.Message = 0
+		_, shown = a.messenger.Send(ctx, to, text)
 	}
 
 	if errs.Is(shown, errs.Unauthorized) || errs.Is(shown, errs.NotFound) {

@@ -26,13 +26,16 @@ type Part struct {
 	Since time.Time `json:"since"`
 }
 
-// StaleAfter is how old a summary may be: three looks have not come by then.
-const StaleAfter = 16 * time.Minute
+// staleAfter is how old a summary may be: three looks have not come by then.
+const staleAfter = 16 * time.Minute
 
-// State gives the worst state of the components; Critical where nobody has
-// looked for too long.
+// Stale reports whether nobody has looked for too long.
+func (s Summary) Stale(now time.Time) bool { return now.Sub(s.At) > staleAfter }
+
+// State gives the worst state of the components; Critical where the summary is
+// stale.
 func (s Summary) State(now time.Time) State {
-	if now.Sub(s.At) > StaleAfter {
+	if s.Stale(now) {
 		return Critical
 	}
 
@@ -74,7 +77,9 @@ func (c *Checker) summarize(ctx context.Context, known map[string]group) error {
 
 	at := c.Clock.Now().Truncate(time.Millisecond)
 
-	body, err := table.Encode(Summary{At: at, Components: parts(components, before.Components, at), Checks: parts(checks, before.Checks, at)})
+	body, err := table.Encode(Summary{
+		At: at, Components: parts(components, before.Components, at), Checks: parts(checks, before.Checks, at),
+	})
 	if err != nil {
 		return err
 	}

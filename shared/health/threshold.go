@@ -67,7 +67,7 @@ func thresholdNames() []string {
 func queueNames() []string {
 	return []string{
 		string(queue.Updates), string(queue.Downloads), string(queue.Transcriptions), string(queue.TranscriptionsPriority),
-		string(queue.Deliveries), string(queue.Payments), string(queue.Checks),
+		string(queue.Deliveries), string(queue.Payments), string(queue.Broadcasts), string(queue.Checks),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/lapak-id/lapak/shared/alert"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/money"
 	"github.com/lapak-id/lapak/shared/order"
 	"github.com/lapak-id/lapak/shared/store"
@@ -155,6 +156,19 @@ func (g *Gateways) ofStore(of store.Store) []Gateway {
 	}
 
 	return found
+}
+
+var _ health.Gateways = (*Gateways)(nil)
+
+// Condition implements health.Gateways, by what is stored: the trouble that
+// calls for buyers have met.
+func (g *Gateways) Condition(ctx context.Context, of store.Store, gateway string) (health.Gateway, error) {
+	known, _, err := g.read(ctx, of, gateway)
+	if err != nil {
+		return health.Gateway{}, errs.Context(err, "read how gateway %s of store %s does", gateway, of.ID)
+	}
+
+	return health.Gateway{Failures: known.Failures, Since: known.Since, Down: known.Failures >= downAfter}, nil
 }
 
 func (g *Gateways) down(ctx context.Context, of store.Store, gateway string) bool {

@@ -71,6 +71,18 @@ func Handler(
 	}
 }
 
+// OnSchedule gives the function of a queue that a schedule calls too: an event
+// without records is a beat of the schedule, which has no answer.
+func OnSchedule(beat func(ctx context.Context) error, batch Function) func(context.Context, events.SQSEvent) (any, error) {
+	return func(ctx context.Context, event events.SQSEvent) (any, error) {
+		if len(event.Records) == 0 {
+			return nil, beat(ctx)
+		}
+
+		return batch(ctx, event)
+	}
+}
+
 // identified gives log lines the ids of a delivery, and what follows from it
 // its trace.
 func identified(ctx context.Context, delivery queue.Delivery) context.Context {

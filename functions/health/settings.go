@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/health"
+)
+
+type settings struct {
+	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
+	Scratch  string `env:"LAPAK_SCRATCH_TABLE,required,notEmpty"`
+	Bucket   string `env:"LAPAK_MEDIA_BUCKET,required,notEmpty"`
+	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
+	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	Alerts   string `env:"LAPAK_ALERTS_TOPIC,required,notEmpty"`
+
+	Updates   string   `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
+	Dead      []string `env:"LAPAK_QUEUES_DEAD,required,notEmpty"`
+	Queues    worker.Queues
+	Functions []string `env:"LAPAK_FUNCTIONS,required,notEmpty"`
+
+	GroqURL     string `env:"LAPAK_SPEECH_URL,required,notEmpty"`
+	DeepgramURL string `env:"LAPAK_DEEPGRAM_URL,required,notEmpty"`
+	OpenAIURL   string `env:"LAPAK_OPENAI_URL"` // empty: there is none
+	OpenAIModel string `env:"LAPAK_OPENAI_MODEL"`
+
+	Thresholds health.Thresholds `env:"LAPAK_HEALTH_THRESHOLDS"`
+}
+
+// waiting are the queues that must not grow.
+func (s settings) waiting() []string {
+	return []string{
+		s.Updates, s.Queues.Downloads, s.Queues.Transcriptions, s.Queues.Priority, s.Queues.Deliveries, s.Queues.Payments,
+		s.Queues.Checks,
+	}
+}
