@@ -5,6 +5,7 @@ import (
 	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/broadcast"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
@@ -39,10 +40,11 @@ func main() {
 		vault := worker.Vault(base, settings.Secrets)
 		shop := worker.NewShop(base, state, worker.Sealer(base, settings.SealKey, state))
 		bots := telegram.NewBots(vault, settings.Telegram)
+		stores, users := store.NewRegistry(state, base.Clock), user.NewRepository(state, base.Clock)
 		bot := chat.New(chat.Options{
 			Scratch:     scratch,
-			Stores:      store.NewRegistry(state, base.Clock),
-			Users:       user.NewRepository(state, base.Clock),
+			Stores:      stores,
+			Users:       users,
 			Transcripts: transcript.NewService(state, base.Clock).Counting(base.Metrics),
 			Messenger:   bots,
 			Shop:        shop.Catalog,
@@ -55,6 +57,8 @@ func main() {
 				Files: bots, Papers: bots,
 			},
 			Health:    health.NewService(state, base.Clock),
+			Campaigns: broadcast.NewService(state, stores, users, base.Clock),
+			Previewer: bots,
 			Catalog:   texts,
 			Clock:     base.Clock,
 			Metrics:   base.Metrics,

@@ -28,8 +28,10 @@ type Campaign struct {
 	State    State     `json:"state"`
 	// Stopped says why a campaign paused by itself; empty where a person paused it.
 	Stopped Stop `json:"stopped,omitempty"`
-	// Notice is the living message that shows the progress in the author's chat.
-	Notice message.Address `json:"notice,omitzero"`
+	// Notice is the living message that shows the progress in the author's chat,
+	// Language that of its text; empty: the store's.
+	Notice   message.Address `json:"notice,omitzero"`
+	Language string          `json:"language,omitempty"`
 
 	CreatedAt time.Time `json:"created_at"`
 	BegunAt   time.Time `json:"begun_at,omitzero"` // when the first message could be sent

@@ -58,11 +58,30 @@ func (c *Chat) asked(r *request) (route, bool) {
 	}
 
 	_, command := commandIn(r.message.Text)
-	if command || r.message.Text == "" && len(r.message.Photo) == 0 && r.message.Document == nil {
+	answer := r.message.Text != "" || len(r.message.Photo) > 0 || r.message.Document != nil || c.takesMedia(r)
+
+	if command || !answer {
 		return route{}, false
 	}
 
 	return find(awaited(), question.Kind)
+}
+
+// takesMedia reports whether the message is a video or music that answers the
+// present question of a form.
+func (c *Chat) takesMedia(r *request) bool {
+	if r.message.Video == nil && r.message.Audio == nil {
+		return false
+	}
+
+	of, f, ok := c.filled(r)
+	if !ok {
+		return false
+	}
+
+	asked := of.questions(r, f)
+
+	return f.At < len(asked) && asked[f.At].media
 }
 
 // leave ends the asking at the person's wish.

@@ -84,6 +84,11 @@ type Options struct {
 	// not know.
 	Health Health
 
+	// Campaigns are broadcasts to all people of a store, Previewer shows one to who
+	// writes it. They are given both or none. Default: nobody broadcasts.
+	Campaigns Campaigns
+	Previewer Previewer
+
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/lapak-id/lapak/shared/broadcast"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -201,6 +202,18 @@ func (p *phone) carrying(ctx context.Context, to message.Address, what string, c
 	return number, nil
 }
 
+// Broadcast shows what everybody gets.
+func (p *phone) Broadcast(ctx context.Context, to message.Address, content broadcast.Content, _ bool) (int, error) {
+	require.NoError(p.t, content.Validate())
+
+	text := message.Text{HTML: cmp.Or(content.HTML, "(no caption)"), Buttons: content.Buttons}
+	if content.Media == "" {
+		return p.Send(ctx, to, text)
+	}
+
+	return p.carrying(ctx, to, fmt.Sprintf("[%s %s]", content.Media, content.FileID), text)
+}
+
 func (p *phone) SendInvoice(ctx context.Context, to message.Address, invoice message.StarsInvoice) (int, error) {
 	require.LessOrEqual(p.t, len(utf16.Encode([]rune(invoice.Title))), 32)
 	require.LessOrEqual(p.t, len(utf16.Encode([]rune(invoice.Description))), 255)
@@ -268,7 +281,7 @@ func (p *phone) Answer(_ context.Context, of, _, toast string) error {
 }
 
 var (
-	tag       = regexp.MustCompile(`</?([a-z]+)( expandable)?>`)
+	tag       = regexp.MustCompile(`</?([a-z-]+)( expandable| href="[^"<>]+")?>`)
 	keyInText = regexp.MustCompile(`\b[a-z]+\.[a-z_]+\b`)
 )
 

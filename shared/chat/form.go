@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -25,6 +26,8 @@ type form struct {
 	title string // key: what is being filled in
 	// direct forms are done with their last answer, without a summary.
 	direct bool
+	// button is what the button below the summary says, a key; empty: that it is saved.
+	button string
 	// fields are the questions, in their order; those behind one may depend on its answer.
 	fields func(f filling) []field
 	// save does it and tells what was done. An error with a sentence leaves the
@@ -40,6 +43,7 @@ type field struct {
 	may      user.Permission // beside the form's; empty: no other
 	optional bool            // may be empty
 	once     bool            // not to be changed at the summary: the questions behind depend on it
+	media    bool            // videos and music are answers too, and no recordings to transcribe
 	// offered gives the answers that are buttons; nil: none.
 	offered func(ctx context.Context, c *Chat, r *request) ([]option, error)
 	// read makes a value of what the person wrote or sent, or says what is wrong
@@ -59,6 +63,7 @@ type input struct {
 	file  *telego.Document
 	from  int64 // whose message was forwarded; 0: nobody's, or they hide it
 	now   time.Time
+	whole *telego.Message
 }
 
 // reader reads an answer. wrong is a text of its own, not a key; empty: it is fine.
@@ -172,7 +177,7 @@ func (c *Chat) answerForm(ctx context.Context, r *request) error {
 
 	given := input{
 		text: strings.TrimSpace(r.message.Text), photo: pictureOf(r.message), file: r.message.Document,
-		from: forwardedFrom(r.message), now: c.Clock.Now(),
+		from: forwardedFrom(r.message), now: c.Clock.Now(), whole: r.message,
 	}
 
 	value, wrong := one.read(r, given)
@@ -385,7 +390,8 @@ func (r *request) summary(of form, f filling, asked []field) message.Text {
 	return message.Text{
 		HTML: strings.Join(lines, "\n") + "\n\n" + r.words.html("form.right", nil),
 		Buttons: append(rows, []message.Button{
-			f.button(formSave, r.words.plain("form.button_save", nil)), f.button(formCancel, r.words.plain("form.button_cancel", nil)),
+			f.button(formSave, r.words.plain(cmp.Or(of.button, "form.button_save"), nil)),
+			f.button(formCancel, r.words.plain("form.button_cancel", nil)),
 		}),
 	}
 }
@@ -554,5 +560,6 @@ func (c *Chat) saveForm(ctx context.Context, r *request, of form, f filling) err
 func forms() []form {
 	return append([]form{
 		personForm(), adjustForm(), productForm(), editForm(), categoryForm(), couponForm(), settingForm(), findForm(),
+		broadcastForm(),
 	}, caseForms()...)
 }

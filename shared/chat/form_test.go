@@ -40,6 +40,8 @@ func TestDutiesAreDoneByThoseWhoMay(t *testing.T) {
 		"newproduct": admin, "edit:netflix": admin, "field:price:netflix": admin, "categories": admin, "category": admin,
 		"coupons": admin, "coupon": admin, "refund:7:X": admin, "team": admin, "role:7:seller": admin, "ban:7": admin,
 		"unban:7": admin, "unmute:7": admin, "report": admin, "csv:7": admin, "audit": admin,
+		"broadcasts": admin, "broadcast:X": admin, "compose": admin, "recompose:X": admin, "faster:X": admin, "unhurried:X": admin,
+		"launch:X": admin, "launchpaid:X": admin, "bpause:X": admin, "bresume:X": admin, "bcancel:X": admin,
 		"adjust:7": boss, "shop": boss, "set:open": boss,
 	}
 

@@ -10,6 +10,7 @@ import (
 	"github.com/mymmrac/telego"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lapak-id/lapak/shared/broadcast"
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/errs"
@@ -48,6 +49,8 @@ type market struct {
 	desk    *payment.Desk
 	courier *order.Deliverer
 	edits   int
+
+	broadcasts []string // what was asked of those who send them
 }
 
 // newMarket opens the shop; change may set how the store sells.
@@ -75,6 +78,7 @@ func newMarket(t *testing.T, change ...func(*store.Shop)) *market {
 	options := w.options
 	options.Shop, options.Orders, options.Wallets, options.Till, options.Terms = m.goods, m.orders, m.ledger, till, m.terms
 	options.Backroom = m.backroom()
+	options.Campaigns, options.Previewer = broadcast.NewService(w.state, w.stores, w.users, w.now), w.phone
 	w.chat = chat.New(options)
 
 	m.open(change)
@@ -169,10 +173,9 @@ func (m *market) work() {
 			queue.AttrStore: entry.Store, queue.AttrCause: entry.ID,
 		}}, Attempt: 1}
 
-		work := m.courier.Handle
-		if entry.Queue == queue.Payments {
-			work = m.desk.Handle
-		}
+		work := map[queue.Name]func(context.Context, queue.Delivery) error{
+			queue.Payments: m.desk.Handle, queue.Deliveries: m.courier.Handle, queue.Broadcasts: m.announced,
+		}[entry.Queue]
 
 		require.NoError(m.t, work(m.t.Context(), delivery))
 		require.NoError(m.t, m.state.Write(m.t.Context(), table.Delete(row.Key, row.Version)))
@@ -239,6 +242,13 @@ func (m *market) data(start string) string {
 	m.t.Fatalf("no button %q below %q", start, m.phone.message(0).HTML)
 
 	return ""
+}
+
+// announced takes what sets a broadcast going.
+func (m *market) announced(_ context.Context, of queue.Delivery) error {
+	m.broadcasts = append(m.broadcasts, string(of.Body))
+
+	return nil
 }
 
 // press is Ani tapping the button of the newest message that starts so.

@@ -92,6 +92,8 @@ func taps() []route {
 		{tapRest, (*Chat).sendRest},
 		{tapDelete, (*Chat).askDelete},
 		{tapErase, (*Chat).deleteJob},
+		{tapPromo, (*Chat).refusePromo},
+		{tapBroadcasts, (*Chat).setBroadcasts},
 		{tapDeleteAll, (*Chat).askDeleteAll},
 		{tapEraseAll, (*Chat).deleteAll},
 	}

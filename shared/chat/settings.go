@@ -13,9 +13,9 @@ import (
 // settings shows what the person prefers, with a way to change each.
 func (c *Chat) settings(ctx context.Context, r *request) error {
 	if !r.transcribes() {
-		return c.show(ctx, r, message.Text{
+		return c.showSettings(ctx, r, message.Text{
 			HTML:    r.words.html("feature.settings", errs.Args{"Language": r.words.plain("language.self", nil)}),
-			Buttons: [][]message.Button{{r.words.open("button.language", "lang")}, r.words.backTo("home")},
+			Buttons: [][]message.Button{{r.words.open("button.language", "lang")}},
 		})
 	}
 
@@ -46,7 +46,27 @@ func (c *Chat) settings(ctx context.Context, r *request) error {
 		buttons = append(buttons, []message.Button{r.words.open("button.model", "model")})
 	}
 
-	return c.show(ctx, r, message.Text{HTML: html, Buttons: append(buttons, r.words.backTo("home"))})
+	return c.showSettings(ctx, r, message.Text{HTML: html, Buttons: buttons})
+}
+
+// showSettings shows settings, with what is asked of everybody where somebody
+// broadcasts: whether they want to hear of it.
+func (c *Chat) showSettings(ctx context.Context, r *request, text message.Text) error {
+	if c.Campaigns != nil {
+		state, button := r.broadcastsSetting()
+		text.HTML += "\n" + state
+		last := len(text.Buttons) - 1
+
+		if len(text.Buttons[last]) < columns {
+			text.Buttons[last] = append(text.Buttons[last], button)
+		} else {
+			text.Buttons = append(text.Buttons, []message.Button{button})
+		}
+	}
+
+	text.Buttons = append(text.Buttons, r.words.backTo("home"))
+
+	return c.show(ctx, r, text)
 }
 
 // preferences are the person's, without what is not offered any more.

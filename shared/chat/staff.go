@@ -32,7 +32,7 @@ type duty struct {
 func duties() []duty {
 	return slices.Concat(
 		[]duty{{"home", user.SeeOrders, (*Chat).staffHome}},
-		peopleDuties(), goodsDuties(), orderDuties(), shopDuties(), reportDuties(),
+		peopleDuties(), goodsDuties(), orderDuties(), shopDuties(), reportDuties(), broadcastDuties(),
 	)
 }
 
@@ -42,6 +42,7 @@ func staffCommands() map[string]string {
 	return map[string]string{
 		"admin": "home", "kelola": "home", "person": "person", "orang": "person", "ban": "ban", "unban": "unban",
 		"staff": "team", "staf": "team", "find": "find", "cari": "find", "report": "report", "laporan": "report", "audit": "audit",
+		"broadcast": "broadcasts", "siaran": "broadcasts",
 	}
 }
 
@@ -146,6 +147,10 @@ func (c *Chat) staffHome(ctx context.Context, r *request, _ string) error {
 			r.words.duty("staff.button_team", "team"), r.words.duty("staff.button_audit", "audit"),
 			r.words.duty("staff.button_shop", "shop"),
 		}
+	}
+
+	if c.Campaigns != nil {
+		buttons = append(buttons, r.words.duty("broadcast.button", "broadcasts"))
 	}
 
 	return c.show(ctx, r, message.Text{

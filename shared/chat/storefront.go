@@ -323,6 +323,12 @@ func (w Words) act(action string) string {
 		"store_resume":    "audit.act_store_resume",
 		"store_set":       "audit.act_store_set",
 		"store_bot":       "audit.act_store_bot",
+
+		"broadcast_start":  "broadcast.act_start",
+		"broadcast_pause":  "broadcast.act_pause",
+		"broadcast_resume": "broadcast.act_resume",
+		"broadcast_cancel": "broadcast.act_cancel",
+		"broadcast_paid":   "broadcast.act_paid",
 	}[strings.ReplaceAll(action, " ", "_")]
 	if !known {
 		return action
