@@ -1,5 +1,5 @@
-// Command alert tells owners what came through the alerts topic, in their own
-// bots.
+// Command alert tells owners what came through the alerts topic, and each minute
+// what had to wait.
 package main
 
 import (
@@ -15,12 +15,14 @@ import (
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
+	"github.com/lapak-id/lapak/shared/user"
 )
 
 type settings struct {
 	State    string `env:"LAPAK_STATE_TABLE,required,notEmpty"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	Runbooks string `env:"LAPAK_RUNBOOK_URL"`
 }
 
 func main() {
@@ -31,10 +33,21 @@ func main() {
 		}
 
 		state := worker.State(base, settings.State)
-		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
-		desk := alert.NewDesk(state, store.NewRegistry(state, base.Clock), bots, texts, base.Clock)
+		desk := alert.NewDesk(alert.Options{
+			State:     state,
+			Stores:    store.NewRegistry(state, base.Clock),
+			Users:     user.NewRepository(state, base.Clock),
+			Messenger: telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram),
+			Texts:     texts,
+			Clock:     base.Clock,
+			Runbooks:  settings.Runbooks,
+		})
 
 		return func(ctx context.Context, event events.SNSEvent) error {
+			if len(event.Records) == 0 { // the schedule
+				return desk.Flush(ctx)
+			}
+
 			var failures []error
 
 			for _, record := range event.Records {

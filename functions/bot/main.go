@@ -2,6 +2,7 @@
 package main
 
 import (
+	"github.com/lapak-id/lapak/shared/alert"
 	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
@@ -24,6 +25,7 @@ type settings struct {
 	Telegram string `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
 	SealKey  string `env:"LAPAK_SEAL_KEY,required,notEmpty"`
 	Alerts   string `env:"LAPAK_ALERTS_TOPIC,required,notEmpty"`
+	Runbooks string `env:"LAPAK_RUNBOOK_URL"`
 	Gateways worker.Gateways
 	Limits   worker.Limits
 	Models   speech.Names `env:"LAPAK_SPEECH_ORDER"`
@@ -59,6 +61,9 @@ func main() {
 			Health:    health.NewService(state, base.Clock),
 			Campaigns: broadcast.NewService(state, stores, users, base.Clock),
 			Previewer: bots,
+			Alerts: alert.NewDesk(alert.Options{
+				State: state, Stores: stores, Users: users, Messenger: bots, Texts: texts, Clock: base.Clock, Runbooks: settings.Runbooks,
+			}),
 			Catalog:   texts,
 			Clock:     base.Clock,
 			Metrics:   base.Metrics,

@@ -18,11 +18,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"github.com/lapak-id/lapak/shared/alert"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
-	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -470,33 +468,6 @@ func TestFilesWithoutANameAreCalledByTheirKind(t *testing.T) {
 	job := aJob()
 	job.Source.Name = strings.Repeat("panjang ", 20) + ".mp3"
 	require.Contains(t, catalog.Caption(job, transcript.Text).HTML, "panjang…</b>")
-}
-
-func TestOwnersAreToldOfTrouble(t *testing.T) {
-	t.Parallel()
-
-	catalog := newCatalog(t)
-	rules := &phone{t: t}
-	of := store.Store{Name: "Toko <Kopi>", Language: "id", TimeZone: store.DefaultTimeZone}
-	since := time.Date(2026, 11, 21, 7, 2, 0, 0, time.UTC)
-	trouble := alert.Alert{Title: "Dead letters in updates", Detail: "3 & more", At: since.Add(4 * time.Minute)}
-
-	firing := catalog.Firing(of, trouble, since, 3)
-	rules.check(message.Address{Store: demo, Chat: owner}, firing)
-	require.Contains(t, firing.HTML, "[Toko &lt;Kopi&gt;]")
-	require.Contains(t, firing.HTML, "14.02")
-	require.Contains(t, firing.HTML, "3 &amp; more")
-	require.Contains(t, firing.HTML, "3×")
-
-	trouble.Keys = alert.Keys{Title: "trouble.dead_title", Detail: "trouble.dead", Args: errs.Args{"Queue": "updates", "Count": 2.0}}
-	inWords := catalog.Firing(of, trouble, since, 1)
-	rules.check(message.Address{Store: demo, Chat: owner}, inWords)
-	require.Contains(t, inWords.HTML, "Pesan gagal di antrean updates")
-	require.Contains(t, inWords.HTML, "2 pesan tidak bisa diproses")
-
-	recovered := catalog.Recovered(of, trouble, since)
-	rules.check(message.Address{Store: demo, Chat: owner}, recovered)
-	require.Contains(t, recovered.HTML, "4 menit")
 }
 
 func TestTheMenuIsInBothLanguages(t *testing.T) {

@@ -89,6 +89,9 @@ type Options struct {
 	Campaigns Campaigns
 	Previewer Previewer
 
+	// Alerts do what the buttons of alerts say. Default: nobody is told any.
+	Alerts Alerts
+
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lapak-id/lapak/shared/alert"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/store"
@@ -33,6 +34,7 @@ func officeCommands() []officeCommand {
 	return []officeCommand{
 		{route{"start", (*Chat).officeHome}, "office.command_start", false},
 		{route{"status", (*Chat).officeStatus}, "status.command", false},
+		{route{"mute", (*Chat).officeMuted}, "office.command_mute", false},
 		{route{"lang", (*Chat).officeLanguages}, "office.command_lang", false},
 		{route{"help", (*Chat).officeHelp}, "office.command_help", false},
 	}
@@ -46,6 +48,7 @@ func officeTaps() []route {
 		{tapLanguage, (*Chat).setOfficeLanguage},
 		{tapStatus, (*Chat).openStatus},
 		{tapLookNow, (*Chat).lookNow},
+		{tapAlert, (*Chat).pressAlert},
 	}
 }
 
@@ -144,12 +147,51 @@ func (c *Chat) officeHome(ctx context.Context, r *request) error {
 	}
 
 	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: [][]message.Button{
+		{r.words.open("office.button_status", "status"), r.words.open("office.button_muted", "mute")},
 		{r.words.open("button.language", "lang"), r.words.open("button.help", "help")},
 	}})
 }
 
 // listed is how many stores a greeting names.
 const listed = 30
+
+// officeMuted lists the troubles that are silent, with a way to hear of them.
+func (c *Chat) officeMuted(ctx context.Context, r *request) error {
+	var muted []alert.Trouble
+
+	if c.Alerts != nil {
+		var err error
+		if muted, err = c.Alerts.Muted(ctx, r.from.ID); err != nil {
+			return errs.Context(err, "list what user %d has muted", r.from.ID)
+		}
+	}
+
+	if len(muted) == 0 {
+		return c.show(ctx, r, message.Text{
+			HTML: r.words.html("office.nothing_muted", nil), Buttons: [][]message.Button{r.words.backTo("home")},
+		})
+	}
+
+	lines := []string{r.words.html("office.muted", nil)}
+
+	var buttons [][]message.Button
+
+	for _, of := range muted[:min(len(muted), pageItems)] {
+		title, _ := told(r.words, of.Alert)
+		lines = append(lines, r.words.html("office.muted_one", errs.Args{
+			"Store": of.Name, "Title": title, "Until": r.words.moment(of.Muted, of.TimeZone),
+		}))
+		label, _ := fit(title, longestLabel)
+		buttons = append(buttons, []message.Button{{
+			Text: r.words.plain("office.button_unmute", errs.Args{"Title": label}), Data: tapAlert + of.Button(alert.Unmute),
+		}})
+	}
+
+	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(buttons, r.words.backTo("home"))})
+}
+
+// longestLabel is how much of a title stands in a button.
+const longestLabel = 30
 
 func (c *Chat) officeHelp(ctx context.Context, r *request) error {
 	var lines []string

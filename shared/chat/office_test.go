@@ -80,7 +80,7 @@ func TestTheOffice(t *testing.T) {
 			w := newOffice(t)
 
 			for _, text := range []string{
-				"/start", "/help", "/lang", "tap lang:en", "tap lang:xx", "tap open:lang", "tap lang:" + language, "tap open:home",
+				"/start", "/help", "/mute", "/lang", "tap lang:en", "tap lang:xx", "tap open:lang", "tap lang:" + language, "tap open:home",
 				"tap open:gone", "tap p:kopi:1", "/stores", "/shop", "halo", "/cancel",
 			} {
 				w.says(ani, language, text)

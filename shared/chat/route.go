@@ -80,6 +80,7 @@ func taps() []route {
 		{tapClose, (*Chat).closeMessage},
 		{tapStaff, (*Chat).tappedStaff},
 		{tapForm, (*Chat).tappedForm},
+		{tapAlert, (*Chat).pressAlert},
 		{tapLanguage, (*Chat).setLanguage},
 		{tapSpoken, (*Chat).setSpoken},
 		{tapModel, (*Chat).setModel},

@@ -18,8 +18,11 @@ const MaxNoteBytes = 256 << 10
 // Note is what is published.
 type Note struct {
 	Subject string // one line of at most 100 ASCII characters; may be empty
-	Body    []byte // UTF-8 text
-	Attrs   map[string]string
+	Body    []byte // UTF-8 text, for programs
+	// Text is what people read who have subscribed by e-mail, and its first line
+	// what those by SMS read. Empty: they get the Body.
+	Text  string
+	Attrs map[string]string
 }
 
 // Publisher publishes to one topic.
@@ -33,7 +36,7 @@ type Publisher interface {
 func Validate(note Note) error {
 	const longestSubject = 100
 
-	size := len(note.Body)
+	size := len(note.Body) + len(note.Text)
 	for name, value := range note.Attrs {
 		size += len(name) + len(value) + len("String")
 
@@ -47,7 +50,7 @@ func Validate(note Note) error {
 	switch {
 	case len(note.Body) == 0 || size > MaxNoteBytes:
 		return errs.New(errs.Invalid, "publish a note of %d bytes: use 1 to %d", size, MaxNoteBytes)
-	case !utf8.Valid(note.Body):
+	case !utf8.Valid(note.Body) || !utf8.ValidString(note.Text):
 		return errs.New(errs.Invalid, "publish a note: its body is not UTF-8 text")
 	case len(note.Subject) > longestSubject || strings.IndexFunc(note.Subject, outside) >= 0 ||
 		strings.HasPrefix(note.Subject, " "):

@@ -3,11 +3,14 @@ package sns
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
+	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/errs/awserrs"
 	"github.com/lapak-id/lapak/shared/topic"
 )
@@ -30,6 +33,16 @@ func (t *Topic) Publish(ctx context.Context, note topic.Note) error {
 	}
 
 	input := &awssns.PublishInput{TopicArn: aws.String(t.arn), Message: aws.String(string(note.Body))}
+
+	if note.Text != "" {
+		structured, err := structure(note)
+		if err != nil {
+			return err
+		}
+
+		input.Message, input.MessageStructure = aws.String(structured), aws.String("json")
+	}
+
 	if note.Subject != "" {
 		input.Subject = aws.String(note.Subject)
 	}
@@ -49,4 +62,18 @@ func (t *Topic) Publish(ctx context.Context, note topic.Note) error {
 	}
 
 	return nil
+}
+
+// structure says what each protocol gets: people their text, functions and
+// queues the body:
+// https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+func structure(note topic.Note) (string, error) {
+	short, _, _ := strings.Cut(note.Text, "\n")
+
+	each, err := json.Marshal(map[string]string{"default": string(note.Body), "email": note.Text, "sms": short})
+	if err != nil {
+		return "", errs.Wrap(err, errs.Internal, "publish %q: make the text of each protocol", note.Subject)
+	}
+
+	return string(each), nil
 }

@@ -53,6 +53,12 @@ func TestPublish(t *testing.T) {
 
 	require.NoError(t, made.Publish(t.Context(), topic.Note{Body: []byte("plain")}))
 	assert.NotContains(t, sent, "Subject")
+	assert.NotContains(t, sent, "MessageStructure")
+
+	require.NoError(t, made.Publish(t.Context(), topic.Note{Body: []byte(`{"a":1}`), Text: "It burns.\nFetch water."}))
+	assert.Equal(t, "json", sent.Get("MessageStructure"))
+	assert.JSONEq(t, `{"default":"{\"a\":1}","email":"It burns.\nFetch water.","sms":"It burns."}`, sent.Get("Message"),
+		"programs get the body, people what they can read")
 }
 
 func TestFailures(t *testing.T) {
