@@ -177,7 +177,7 @@ func (d *Desk) take(ctx context.Context, of store.Store, reported Alert) error {
 	now := d.Clock.Now()
 
 	known, err := d.change(ctx, of.Owner, troubleID(reported.Store, reported.Key),
-		func(t *Trouble) { t.report(of, reported) })
+		func(t *Trouble) { takeIn(t, of, reported) })
 	if err != nil {
 		return err
 	}

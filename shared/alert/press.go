@@ -68,7 +68,7 @@ func (d *Desk) Press(ctx context.Context, press Press) (Action, error) {
 	for _, of := range pressed {
 		_, err := d.change(ctx, press.Person, of.ID, func(t *Trouble) {
 			if t.Round == of.Round && !t.Over {
-				t.press(action, press, d.Clock.Now())
+				apply(t, action, press, d.Clock.Now())
 			}
 		})
 		failures = append(failures, err)
@@ -81,7 +81,8 @@ func (d *Desk) Press(ctx context.Context, press Press) (Action, error) {
 	return action, d.tell(ctx, press.Person)
 }
 
-func (t *Trouble) press(action Action, by Press, now time.Time) {
+// apply does to a trouble what a button says.
+func apply(t *Trouble, action Action, by Press, now time.Time) {
 	switch {
 	case action == Acknowledge && t.AckedBy == "":
 		t.AckedBy, t.AckedAt, t.Redraw = by.Name, now, true

@@ -85,7 +85,7 @@ func (d *Desk) tell(ctx context.Context, person int64) error {
 			return err
 		}
 
-		if len(d.news(known, held)) == 0 {
+		if len(d.news(known, &held)) == 0 {
 			return nil
 		}
 	}
@@ -169,7 +169,7 @@ func (d *Desk) known(ctx context.Context, person int64) ([]Trouble, error) {
 
 // news gives those troubles of which there is something to tell now. What is
 // told in a storm's message may have to wait until that may be written again.
-func (d *Desk) news(known []Trouble, held pen) []Trouble {
+func (d *Desk) news(known []Trouble, held *pen) []Trouble {
 	now := d.Clock.Now()
 
 	return slices.DeleteFunc(slices.Clone(known), func(t Trouble) bool {
@@ -184,7 +184,7 @@ func (d *Desk) news(known []Trouble, held pen) []Trouble {
 
 // waits reports whether the message of a storm is not to be written yet: many
 // come one by one. What somebody has pressed and that all is over is shown at once.
-func (p pen) waits(known []Trouble, storm int64, now time.Time) bool {
+func (p *pen) waits(known []Trouble, storm int64, now time.Time) bool {
 	place := p.storm(storm)
 	if place < 0 || !now.Before(p.Storms[place].Told.Add(editEvery)) {
 		return false
@@ -196,7 +196,7 @@ func (p pen) waits(known []Trouble, storm int64, now time.Time) bool {
 	return !over && !slices.ContainsFunc(of, func(t Trouble) bool { return t.Redraw })
 }
 
-func (p pen) storm(id int64) int {
+func (p *pen) storm(id int64) int {
 	if id == 0 {
 		return -1
 	}
@@ -211,7 +211,7 @@ func (d *Desk) write(ctx context.Context, person int64, held *pen) error {
 		return err
 	}
 
-	news := d.news(known, *held)
+	news := d.news(known, held)
 	fresh := 0
 
 	for _, of := range news {

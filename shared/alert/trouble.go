@@ -82,16 +82,9 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// begin makes it the first report of an outbreak. It stays muted.
-func (t *Trouble) begin(reported Alert) {
-	*t = Trouble{
-		ID: t.ID, Since: reported.At, Last: reported.At, Ended: t.Ended, Round: reported.At.UnixMilli(),
-		Muted: t.Muted,
-	}
-}
-
-// report takes a report in. What is late changes nothing but the beginning.
-func (t *Trouble) report(of store.Store, reported Alert) {
+// takeIn takes a report into a trouble. What is late changes nothing but the
+// beginning.
+func takeIn(t *Trouble, of store.Store, reported Alert) {
 	known := !t.Last.IsZero()
 	late := known && (reported.At.Before(t.Last) || reported.At.Equal(t.Last) && reported.Recovered == t.Over)
 
@@ -101,7 +94,9 @@ func (t *Trouble) report(of store.Store, reported Alert) {
 	case reported.Recovered || late && t.Over:
 		return
 	case !known, t.Over && (t.Told == nil || t.Told.Over):
-		t.begin(reported)
+		*t = Trouble{ // it stays muted
+			ID: t.ID, Since: reported.At, Last: reported.At, Ended: t.Ended, Round: reported.At.UnixMilli(), Muted: t.Muted,
+		}
 	case t.Over:
 		t.Over = false // nobody has been told that it was over: it goes on
 	case late && reported.At.After(t.Ended) && reported.At.Before(t.Since):
@@ -116,7 +111,7 @@ func (t *Trouble) report(of store.Store, reported Alert) {
 }
 
 // counts reports whether a report is one of the outbreak that goes on.
-func (t *Trouble) counts(reported Alert) bool {
+func (t Trouble) counts(reported Alert) bool {
 	return !reported.Recovered && !t.Over && !reported.At.Before(t.Since)
 }
 

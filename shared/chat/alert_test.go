@@ -46,7 +46,8 @@ func TestOwnersAreToldOfTrouble(t *testing.T) {
 
 	of := failedGateway()
 	require.Equal(t, `  | 🔴 [Toko &lt;Kopi&gt;] Kritis: <b>Pembayaran pakasir gagal</b> sejak 21 Nov 14.02
-  | Akibat: 3 panggilan gagal berturut-turut, dan toko tidak punya gateway lain: pembeli belum bisa bayar dengan cara ini. Pesanan yang menunggu pembayaran aman.
+  | Akibat: 3 panggilan gagal berturut-turut, dan toko tidak punya gateway lain: pembeli belum bisa bayar dengan cara ini. `+
+		`Pesanan yang menunggu pembayaran aman.
   | Cek halaman status gateway dan kuncinya, atau tambah gateway lain: ctl gateway set
   [👌 Diterima = alert:ack:T:2r] [🔕 1 jam = alert:mute:T:2r]
   [📖 Panduan = https://example.com/gateway-down.md]`, say("", of))
