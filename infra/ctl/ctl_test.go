@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -103,6 +104,8 @@ type desk struct {
 	api    *botAPI
 	out    *bytes.Buffer
 	queues map[string]*queues.Queue
+	plan   fault.Plan // of the queues that are opened from now on
+	clock  *clock.Manual
 }
 
 func newDesk(t *testing.T) *desk {
@@ -113,14 +116,13 @@ func newDesk(t *testing.T) *desk {
 	t.Cleanup(server.Close)
 
 	now := clock.NewManual(time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC))
-	made := &desk{api: api, out: &bytes.Buffer{}, queues: map[string]*queues.Queue{}}
+	made := &desk{api: api, out: &bytes.Buffer{}, queues: map[string]*queues.Queue{}, plan: fault.None{}, clock: now}
 	made.state = tables.New(now, fault.None{})
 	stores, vault := store.NewRegistry(made.state, now), vaults.New(now, fault.None{})
 	where := settings{
 		Telegram: server.URL,
-		Updates:  "http://sqs/1/app-updates.fifo", Downloads: "http://sqs/1/app-downloads",
-		Dead:    "http://sqs/1/app-downloads-dead,http://sqs/1/app-updates-dead.fifo",
-		Webhook: "https://api.example.com/telegram/STORE",
+		Dead:     "http://sqs/1/app-downloads-dead,http://sqs/1/app-updates-dead.fifo,http://sqs/1/app-relay-dead",
+		Webhook:  "https://api.example.com/telegram/STORE",
 	}
 
 	opener, err := where.opening(stores, vault)
@@ -128,7 +130,9 @@ func newDesk(t *testing.T) *desk {
 
 	made.operator = &operator{
 		settings: where,
+		state:    made.state,
 		stores:   stores,
+		whoami:   func() (string, error) { return "arn:aws:iam::1:user/dewi", nil },
 		users:    user.NewRepository(made.state, now),
 		vault:    vault,
 		opening:  opener,
@@ -137,7 +141,9 @@ func newDesk(t *testing.T) *desk {
 	}
 	made.open = func(url string) twoWay {
 		if made.queues[url] == nil {
-			made.queues[url] = queues.New(now, fault.None{}, queues.Options{FIFO: strings.HasSuffix(url, ".fifo")})
+			made.queues[url] = queues.New(now, made.plan, queues.Options{
+				Name: queue.Name(path.Base(url)), FIFO: strings.HasSuffix(url, ".fifo"),
+			})
 		}
 
 		return made.queues[url]
@@ -543,57 +549,6 @@ func TestUserPremium(t *testing.T) {
 	require.ErrorIs(t, command("--until", "2026-12-31"), errUsage)
 	require.ErrorIs(t, command("--user", "7", "--until", "31.12.2026"), errUsage)
 	require.Error(t, made.operator.userPremium(t.Context(), []string{"--store", "none", "--user", "7", "--until", "never"}))
-}
-
-func TestRedriveBringsDeadLettersBackInTheirOrder(t *testing.T) {
-	t.Parallel()
-
-	d := newDesk(t)
-
-	for _, name := range []string{"updates", "downloads"} {
-		d.out.Reset()
-
-		url := map[string]string{"updates": d.settings.Updates, "downloads": d.settings.Downloads}[name]
-		deadURL, err := deadOf(url, d.settings.Dead)
-		require.NoError(t, err)
-
-		dead, alive := d.open(deadURL), d.open(url)
-
-		for i := range 12 {
-			letter := queue.Message{Body: fmt.Append(nil, i), Attrs: queue.Attrs{queue.AttrStore: "demo"}}
-			if name == "updates" {
-				letter.Group, letter.Dedup = "demo:7", fmt.Sprint(i)
-			}
-
-			require.NoError(t, dead.Send(t.Context(), letter))
-		}
-
-		require.NoError(t, d.redrive(t.Context(), []string{name}))
-		require.Contains(t, d.out.String(), "12 messages are back in app-"+name)
-
-		depth, err := dead.Depth(t.Context())
-		require.NoError(t, err)
-		require.Zero(t, depth)
-
-		for want := 0; want < 12; {
-			batch, err := alive.Receive(t.Context(), queue.MaxBatch, 0)
-			require.NoError(t, err)
-			require.NotEmpty(t, batch)
-
-			for _, letter := range batch {
-				require.Equal(t, fmt.Sprint(want), string(letter.Body))
-				require.Equal(t, "demo", letter.Attrs[queue.AttrStore])
-				require.NoError(t, alive.Delete(t.Context(), letter))
-
-				want++
-			}
-		}
-	}
-
-	require.ErrorIs(t, d.redrive(t.Context(), []string{"other"}), errUsage)
-
-	d.settings.Dead = ""
-	require.ErrorContains(t, d.redrive(t.Context(), []string{"updates"}), "no dead-letter queue app-updates-dead.fifo is configured")
 }
 
 func TestRunSaysWhatItUnderstands(t *testing.T) {

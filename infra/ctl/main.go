@@ -1,5 +1,6 @@
 // Command ctl is the operator's tool: it registers stores, opens their shops,
-// rotates secrets, sets the keys of providers and payment gateways, gives customers premium and brings dead letters back.
+// rotates secrets, sets the keys of providers and payment gateways, gives customers premium and
+// looks after dead letters.
 //
 // It finds the stack by --stack NAME, whose outputs it reads, or by the
 // environment (type settings). Secrets are read from the environment or the
@@ -66,8 +67,12 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   provider list [--store ID]       which keys are set
   user premium --store ID --user USER --until DAY
         gives a customer the premium tier up to the end of a day, such as 2027-01-31; never takes it away
-  redrive QUEUE                    brings dead letters back: updates, downloads, transcriptions,
-        transcriptions-priority, deliveries or payments
+  dlq list                         how many dead letters each queue has, and how old the oldest is
+  dlq show QUEUE [--max N]         whose they are, what they follow from and what about; 10 unless told
+  dlq redrive QUEUE [--id ID …] [--reason TEXT]
+        brings dead letters back into their queue, all or those named: once their cause is mended
+  dlq discard QUEUE --id ID … --reason TEXT
+        forgets dead letters for good; the audit log keeps that, with the reason
 
 AWS is reached as by any AWS tool: profile, region and AWS_ENDPOINT_URL from the environment.
 `
@@ -137,14 +142,14 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"provider set":        (*operator).providerSet,
 		"provider remove":     (*operator).providerRemove,
 		"provider list":       (*operator).providerList,
+		"dlq list":            (*operator).dlqList,
+		"dlq show":            (*operator).dlqShow,
+		"dlq redrive":         (*operator).dlqRedrive,
+		"dlq discard":         (*operator).dlqDiscard,
 	}
 
 	name, rest := args[0]+" "+args[1], args[words:]
 	command, ok := commands[name]
-
-	if args[0] == "redrive" {
-		name, command, rest, ok = "redrive", (*operator).redrive, args[1:], true
-	}
 
 	if !ok {
 		return fmt.Errorf("%w: no command %q", errUsage, name)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/caarlos0/env/v11"
 
 	"github.com/lapak-id/lapak/shared/awshttp"
@@ -27,6 +29,7 @@ import (
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/table/dynamo"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/user"
@@ -34,27 +37,23 @@ import (
 
 // settings say where a stack is: from the environment, or from its outputs.
 type settings struct {
-	State          string `env:"LAPAK_STATE_TABLE"`
-	Secrets        string `env:"LAPAK_SECRETS_PREFIX"`
-	Telegram       string `env:"LAPAK_TELEGRAM_URL"                  envDefault:"https://api.telegram.org"`
-	Updates        string `env:"LAPAK_QUEUE_UPDATES"`
-	Downloads      string `env:"LAPAK_QUEUE_DOWNLOADS"`
-	Transcriptions string `env:"LAPAK_QUEUE_TRANSCRIPTIONS"`
-	Priority       string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY"`
-	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES"`
-	Payments       string `env:"LAPAK_QUEUE_PAYMENTS"`
-	Dead           string `env:"LAPAK_QUEUES_DEAD"`
-	Webhook        string `env:"LAPAK_WEBHOOK_URL"` // with STORE for the store's id
+	State    string `env:"LAPAK_STATE_TABLE"`
+	Secrets  string `env:"LAPAK_SECRETS_PREFIX"`
+	Telegram string `env:"LAPAK_TELEGRAM_URL"   envDefault:"https://api.telegram.org"`
+	Dead     string `env:"LAPAK_QUEUES_DEAD"`
+	Webhook  string `env:"LAPAK_WEBHOOK_URL"` // with STORE for the store's id
 }
 
 // operator carries out commands.
 type operator struct {
 	settings settings
+	state    table.Table
 	stores   *store.Registry
 	users    *user.Repository
 	vault    secret.Vault
 	opening  *opening.Service
 	open     func(url string) twoWay
+	whoami   func() (string, error) // as AWS knows the operator
 	pause    func(ctx context.Context, wait time.Duration) error
 	stdin    io.Reader
 	stdout   io.Writer
@@ -101,6 +100,7 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 
 	return &operator{
 		settings: found,
+		state:    state,
 		stores:   stores,
 		users:    user.NewRepository(state, clock.System{}),
 		vault:    vault,
@@ -108,10 +108,21 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 		open: func(url string) twoWay {
 			return sqs.New(awssqs.NewFromConfig(cfg), url, strings.HasSuffix(url, ".fifo"))
 		},
+		whoami: sync.OnceValues(func() (string, error) { return identity(ctx, cfg) }),
 		pause:  pause,
 		stdin:  bufio.NewReader(stdin), // one for all secrets: each reads a line of it
 		stdout: stdout,
 	}, nil
+}
+
+// identity gives who runs ctl, as AWS knows them.
+func identity(ctx context.Context, cfg aws.Config) (string, error) {
+	caller, err := sts.NewFromConfig(cfg).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", fmt.Errorf("ask AWS who you are, for the audit log: %w", err)
+	}
+
+	return aws.ToString(caller.Arn), nil
 }
 
 // opening makes what opens stores, with the Bot API of the settings.
@@ -136,10 +147,7 @@ func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) 
 	}
 
 	wanted := map[string]*string{
-		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "UpdatesQueueUrl": &s.Updates,
-		"DownloadsQueueUrl": &s.Downloads, "TranscriptionsQueueUrl": &s.Transcriptions,
-		"TranscriptionsPriorityQueueUrl": &s.Priority, "DeliveriesQueueUrl": &s.Deliveries,
-		"PaymentsQueueUrl": &s.Payments, "DeadQueueUrls": &s.Dead, "WebhookUrl": &s.Webhook,
+		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "DeadQueueUrls": &s.Dead, "WebhookUrl": &s.Webhook,
 	}
 
 	for _, found := range described.Stacks {

@@ -400,6 +400,7 @@ func (s *Stack) Environment() []string {
 		"LAPAK_SECRETS_PREFIX=" + s.Outputs["SecretsPrefix"],
 		"LAPAK_TELEGRAM_URL=" + s.Telegram,
 		"LAPAK_WEBHOOK_URL=" + s.WebhookURL("STORE"),
+		"LAPAK_QUEUES_DEAD=" + s.Outputs["DeadQueueUrls"],
 	}
 }
 

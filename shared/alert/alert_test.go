@@ -38,7 +38,7 @@ func TestCloudWatchSample(t *testing.T) {
 	assert.Equal(t, time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC), parsed.At)
 	assert.False(t, parsed.Recovered)
 	assert.Empty(t, parsed.Store)
-	assert.Contains(t, parsed.Detail, "ctl redrive downloads")
+	assert.Contains(t, parsed.Detail, "ctl dlq redrive downloads")
 	assert.Contains(t, parsed.Detail, "Threshold Crossed")
 }
 

@@ -15,10 +15,10 @@ import (
 
 // Entry is one change. It never holds goods, keys or what people submit.
 type Entry struct {
-	ID     string    `json:"id"` // derived from the cause of the change
-	Store  string    `json:"store"`
-	By     int64     `json:"by"`   // Telegram user id; 0: the operator's command line
-	Role   string    `json:"role"` // in which the person did it
+	ID     string    `json:"id"`    // derived from the cause of the change
+	Store  string    `json:"store"` // empty: the platform
+	By     int64     `json:"by"`    // Telegram user id; 0: the operator's command line
+	Role   string    `json:"role"`  // in which the person did it
 	Action string    `json:"action"`
 	Target string    `json:"target"` // kind and id: "product 01H…"
 	Before string    `json:"before,omitempty"`
@@ -38,7 +38,7 @@ const (
 // Op gives the operation that records the entry; it belongs into the Write
 // that makes the change. Invalid where the entry has no id or no time.
 func Op(entry Entry) (table.Op, error) {
-	tenant, err := table.TenantOf(entry.Store)
+	tenant, err := tenantOf(entry.Store)
 	if err != nil {
 		return table.Op{}, errs.Context(err, "record %s of %s", entry.Action, entry.Target)
 	}
@@ -53,6 +53,14 @@ func Op(entry Entry) (table.Op, error) {
 	}
 
 	return table.Create(table.Row{Key: keyOf(tenant, entry.At, entry.ID), Body: body}), nil
+}
+
+func tenantOf(store string) (table.Tenant, error) {
+	if store == "" {
+		return table.Platform(), nil
+	}
+
+	return table.TenantOf(store)
 }
 
 func month(tenant table.Tenant, at time.Time) table.Partition {
@@ -79,11 +87,11 @@ func NewLog(state table.Table, now clock.Clock) *Log { return &Log{state: state,
 // monthsBack is how many months Page looks through at most without finding an entry.
 const monthsBack = 24
 
-// Page gives entries of a store, the newest first, from behind the one whose
+// Page gives entries of a store, or with an empty one of the platform, the newest first, from behind the one whose
 // Place is after (empty: the newest), and whether there are more. Invalid
 // where after is no place. It ends where two years hold nothing.
 func (l *Log) Page(ctx context.Context, store, after string, limit int) ([]Entry, bool, error) {
-	tenant, err := table.TenantOf(store)
+	tenant, err := tenantOf(store)
 	if err != nil {
 		return nil, false, err
 	}

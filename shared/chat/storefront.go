@@ -329,6 +329,9 @@ func (w Words) act(action string) string {
 		"broadcast_resume": "broadcast.act_resume",
 		"broadcast_cancel": "broadcast.act_cancel",
 		"broadcast_paid":   "broadcast.act_paid",
+
+		"dlq_redrive": "audit.act_dlq_redrive",
+		"dlq_discard": "audit.act_dlq_discard",
 	}[strings.ReplaceAll(action, " ", "_")]
 	if !known {
 		return action
