@@ -64,6 +64,8 @@ func main() {
 			Alerts: alert.NewDesk(alert.Options{
 				State: state, Stores: stores, Users: users, Messenger: bots, Texts: texts, Clock: base.Clock, Runbooks: settings.Runbooks,
 			}),
+
+			Opening:   worker.Opening(base, stores, vault, texts, settings.Telegram),
 			Catalog:   texts,
 			Clock:     base.Clock,
 			Metrics:   base.Metrics,

@@ -129,6 +129,9 @@ func (s *Server) startPushes(ctx context.Context, b *bot, p *pusher) time.Durati
 	return wait
 }
 
+// longestRetryAfter is how long a webhook may have Telegram wait.
+const longestRetryAfter = time.Hour
+
 // pushOne sends one update and takes it off the queue if it was accepted.
 func (s *Server) pushOne(ctx context.Context, b *bot, p *pusher, queue *pushQueue, u *update, hook webhook) {
 	reply, retryAfter, err := post(ctx, p.client, hook, u.Body)
@@ -156,8 +159,12 @@ func (s *Server) pushOne(ctx context.Context, b *bot, p *pusher, queue *pushQueu
 	}
 
 	delay := min(s.opts.WebhookRetry<<min(queue.failed, 20), s.opts.WebhookRetryMax)
+	if retryAfter > 0 { // Telegram then keeps to it, however often the push has failed.
+		delay = min(retryAfter, longestRetryAfter)
+	}
+
 	queue.failed++
-	queue.next = s.now().Add(max(delay, retryAfter))
+	queue.next = s.now().Add(delay)
 	b.Webhook.Failed++
 	b.Webhook.LastError, b.Webhook.LastErrorDate = err.Error(), s.now().Unix()
 	s.event("webhook", u.Chat, object{"bot": b.ID, "url": hook.URL, "error": err.Error(), "update_id": u.ID})

@@ -37,6 +37,7 @@ func awaited() []route {
 		{"write", (*Chat).takeLetter},
 		{"terms", (*Chat).takeTerms},
 		{awaitForm, (*Chat).answerForm},
+		{awaitToken, (*Chat).takeBotToken},
 		{awaitStock, (*Chat).takeStock},
 	}
 }

@@ -92,6 +92,10 @@ type Options struct {
 	// Alerts do what the buttons of alerts say. Default: nobody is told any.
 	Alerts Alerts
 
+	// Opening opens stores in the owner's own bot. Default: it is done by the
+	// command line only.
+	Opening Opening
+
 	// Tiers are what people may have transcribed. Default: files of 20 MB, which
 	// is what the Bot API gives, and no other limit.
 	Tiers transcript.Tiers

@@ -542,3 +542,16 @@ func (w *world) outbox() int {
 
 	return count
 }
+
+// bodies gives what the rows of a table hold.
+func (w *world) bodies(of *counted) []string {
+	rows, ok := of.Table.(*memory.Table)
+	require.True(w.t, ok)
+
+	var held []string
+	for _, row := range rows.All() {
+		held = append(held, string(row.Body))
+	}
+
+	return held
+}

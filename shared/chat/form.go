@@ -437,7 +437,7 @@ func (c *Chat) tappedForm(ctx context.Context, r *request) error {
 	if !ok {
 		r.toast = r.words.plain("form.gone", nil)
 
-		return c.staffHome(ctx, r, "")
+		return c.outOfForm(ctx, r)
 	}
 
 	action, rest, _ := strings.Cut(r.value(tapForm), ":")
@@ -501,6 +501,15 @@ func (c *Chat) leaveForm(ctx context.Context, r *request, f filling) error {
 		return of.do(c, ctx, r, value)
 	}
 
+	return c.outOfForm(ctx, r)
+}
+
+// outOfForm is where forms are left to that were not begun from a duty.
+func (c *Chat) outOfForm(ctx context.Context, r *request) error {
+	if r.store.Office {
+		return c.inOffice(ctx, r, route{handle: (*Chat).officeHome})
+	}
+
 	return c.staffHome(ctx, r, "")
 }
 
@@ -560,6 +569,6 @@ func (c *Chat) saveForm(ctx context.Context, r *request, of form, f filling) err
 func forms() []form {
 	return append([]form{
 		personForm(), adjustForm(), productForm(), editForm(), categoryForm(), couponForm(), settingForm(), findForm(),
-		broadcastForm(),
+		broadcastForm(), storeForm(),
 	}, caseForms()...)
 }

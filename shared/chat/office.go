@@ -35,6 +35,8 @@ func officeCommands() []officeCommand {
 		{route{"start", (*Chat).officeHome}, "office.command_start", false},
 		{route{"status", (*Chat).officeStatus}, "status.command", false},
 		{route{"mute", (*Chat).officeMuted}, "office.command_mute", false},
+		{route{"stores", (*Chat).officeStores}, "office.command_stores", false},
+		{route{"newstore", (*Chat).newStore}, "office.command_newstore", true},
 		{route{"lang", (*Chat).officeLanguages}, "office.command_lang", false},
 		{route{"help", (*Chat).officeHelp}, "office.command_help", false},
 	}
@@ -49,6 +51,10 @@ func officeTaps() []route {
 		{tapStatus, (*Chat).openStatus},
 		{tapLookNow, (*Chat).lookNow},
 		{tapAlert, (*Chat).pressAlert},
+		{tapForm, (*Chat).tappedForm},
+		{tapStores, (*Chat).turnStores},
+		{tapPause, (*Chat).pauseStore},
+		{tapResume, (*Chat).resumeStore},
 	}
 }
 

@@ -189,8 +189,14 @@ func forwardedFrom(sent *telego.Message) int64 {
 
 // record gives the audit row of what the person does to a target.
 func (c *Chat) record(r *request, done audit.Entry) (table.Op, error) {
+	return c.recordIn(r, r.storeID, done)
+}
+
+// recordIn gives the audit row of what the person does to a store from the
+// owner's own bot.
+func (c *Chat) recordIn(r *request, of string, done audit.Entry) (table.Op, error) {
 	done.ID = id.Derive(r.storeID, r.cause, done.Action, done.Target)
-	done.Store, done.By, done.Role, done.At = r.storeID, r.from.ID, string(r.role), c.Clock.Now()
+	done.Store, done.By, done.Role, done.At = of, r.from.ID, string(r.role), c.Clock.Now()
 
 	op, err := audit.Op(done)
 	if err != nil {

@@ -322,6 +322,7 @@ func (w Words) act(action string) string {
 		"store_pause":     "audit.act_store_pause",
 		"store_resume":    "audit.act_store_resume",
 		"store_set":       "audit.act_store_set",
+		"store_open":      "audit.act_store_open",
 		"store_bot":       "audit.act_store_bot",
 
 		"broadcast_start":  "broadcast.act_start",

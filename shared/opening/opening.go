@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -135,6 +136,68 @@ func (s *Service) Open(
 	}
 
 	return opened, s.RefreshMenu(ctx, opened)
+}
+
+// Keep checks a token as Check does and keeps it in the vault until OpenKept
+// takes it: nobody else has to hold it while a person decides on the rest. A
+// token that was revoked in between is replaced by keeping the next one.
+func (s *Service) Keep(ctx context.Context, token secret.Value) (telegram.Profile, error) {
+	me, err := s.Check(ctx, token, "")
+	if err != nil {
+		return telegram.Profile{}, err
+	}
+
+	if err := s.Vault.Rotate(ctx, keptName(me.ID), token); err != nil {
+		return telegram.Profile{}, errs.Context(err, "keep the token of @%s", me.Username)
+	}
+
+	return me, nil
+}
+
+// keptName names the token of a bot that serves no store yet: no store is
+// called so, for its id would be longer than ids are.
+func keptName(bot int64) string {
+	return store.TokenName("opening-of-a-store-for-the-bot-" + strconv.FormatInt(bot, 10))
+}
+
+// OpenKept is Open for a new store with the token of a bot that Keep has kept,
+// and forgets where it was kept. Conflict where another store has the id.
+func (s *Service) OpenKept(
+	ctx context.Context, given store.Store, bot int64, hook string, with ...table.Op,
+) (store.Store, error) {
+	found, err := s.Stores.Get(ctx, given.ID)
+	if err == nil && found.BotID != bot {
+		return store.Store{}, errs.New(errs.Conflict, "open store %s: there is one that is called so", given.ID)
+	}
+
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return store.Store{}, err
+	}
+
+	token, err := s.Vault.Fresh(ctx, keptName(bot))
+	if errs.Is(err, errs.NotFound) && found.BotID == bot { // done before: the token is where it belongs
+		return found, nil
+	}
+
+	if err != nil {
+		return store.Store{}, errs.Context(err, "read the token of bot %d", bot)
+	}
+
+	if found.BotID == bot { // begun before, and recorded
+		with = nil
+	}
+
+	opened, err := s.Open(ctx, given, token.Current, hook, with...)
+	if err != nil {
+		return store.Store{}, err
+	}
+
+	return opened, s.Forget(ctx, bot)
+}
+
+// Forget forgets a token that Keep has kept. It is fine where there is none.
+func (s *Service) Forget(ctx context.Context, bot int64) error {
+	return s.Vault.Delete(ctx, keptName(bot))
 }
 
 // HookOf gives the address of a store's webhook: the one given, or else by the

@@ -3,6 +3,8 @@ package webhook
 import (
 	"context"
 	"log/slog"
+	"math"
+	"strconv"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -31,5 +33,10 @@ func (h *Handler) HTTP(
 		Body:   body,
 	})
 
-	return httpapi.JSON(response.Status, response.Body), nil
+	answer := httpapi.JSON(response.Status, response.Body)
+	if response.Wait > 0 { // Telegram obeys it, chat by chat
+		answer.Headers["retry-after"] = strconv.Itoa(int(math.Ceil(response.Wait.Seconds())))
+	}
+
+	return answer, nil
 }

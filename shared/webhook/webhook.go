@@ -47,21 +47,31 @@ type Request struct {
 	Body   []byte
 }
 
-// Response is the answer: a status, and a JSON body.
+// Response is the answer: a status, and a JSON body. Wait is when Telegram
+// should send the update again, where it is refused for now; 0: when it likes.
 type Response struct {
 	Status int
 	Body   []byte
+	Wait   time.Duration
 }
 
 // Urgent answers updates that may not wait in a queue. It gives the call that
 // Telegram is to make, or false where the update is not of this kind.
 type Urgent func(ctx context.Context, store, kind string, content []byte) (reply any, urgent bool)
 
+// Gate keeps a store to its share of what comes in: limit.Gate.
+type Gate interface {
+	// Enter gives zero where an update of the store may come in, else how long
+	// Telegram should wait.
+	Enter(ctx context.Context, store string) time.Duration
+}
+
 // Options say what a handler works with.
 type Options struct {
 	Vault   secret.Vault
 	Updates queue.Sender // FIFO
 	Urgent  Urgent
+	Gate    Gate // nil: everything comes in
 	Sources Sources
 }
 
@@ -99,6 +109,7 @@ func New(options Options) *Handler { return &Handler{options} }
 //	200  taken, or it never can be: oversized, malformed, no update
 //	401  no store, or not its secret: it may be a rotation in progress
 //	403  not from Telegram's networks, where that is asked for
+//	429  more than the share of the store: Telegram keeps it for later
 //	503  the secret or the queue is out of reach for now
 func (h *Handler) Serve(ctx context.Context, request Request) Response {
 	ctx, cancel := context.WithTimeout(logging.With(ctx, logging.Store, request.Store), patience)
@@ -170,6 +181,17 @@ func (h *Handler) accept(ctx context.Context, request Request) Response {
 
 	if update.Reply != nil {
 		return h.reply(ctx, update)
+	}
+
+	if h.Gate != nil {
+		if wait := h.Gate.Enter(ctx, request.Store); wait > 0 {
+			slog.InfoContext(ctx, "update left with Telegram: the store is over its share", "wait_ms", wait.Milliseconds())
+
+			later := answer(http.StatusTooManyRequests, "too many updates")
+			later.Wait = wait
+
+			return later
+		}
 	}
 
 	switch err := h.Updates.Send(ctx, update.Message); {

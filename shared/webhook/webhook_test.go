@@ -565,3 +565,39 @@ func ExampleHandler_Serve() {
 	fmt.Println(response.Status, updates.All()[0].Group)
 	// Output: 200 kopi:42
 }
+
+// shut is a gate that lets nobody in.
+type shut time.Duration
+
+func (s shut) Enter(context.Context, string) time.Duration { return time.Duration(s) }
+
+// Of a store that is over its share, Telegram keeps the updates, as long as it
+// is told to; those that may not wait are answered all the same.
+func TestAStoreOverItsShare(t *testing.T) {
+	t.Parallel()
+
+	over := newDoor(t, func(options *webhook.Options) { options.Gate = shut(1200 * time.Millisecond) })
+
+	answer, err := over.HTTP(t.Context(), events.APIGatewayV2HTTPRequest{
+		Headers:        map[string]string{"x-telegram-bot-api-secret-token": current},
+		PathParameters: map[string]string{"store": "kopi"}, Body: hello,
+	})
+	require.NoError(t, err)
+	assert.Equal(t, http.StatusTooManyRequests, answer.StatusCode)
+	assert.Equal(t, "2", answer.Headers["retry-after"], "in whole seconds, not too early")
+
+	waiting, err := over.updates.Receive(t.Context(), 1, 0)
+	require.NoError(t, err)
+	assert.Empty(t, waiting)
+
+	urgent := newDoor(t, func(options *webhook.Options) {
+		options.Gate = shut(time.Second)
+		options.Urgent = func(context.Context, string, string, []byte) (any, bool) { return map[string]bool{"ok": true}, true }
+	})
+	assert.Equal(t, http.StatusOK, urgent.Serve(t.Context(), call(hello)).Status)
+
+	open := newDoor(t, func(options *webhook.Options) { options.Gate = shut(0) })
+	taken := open.Serve(t.Context(), call(hello))
+	assert.Equal(t, http.StatusOK, taken.Status)
+	assert.Zero(t, taken.Wait)
+}

@@ -100,6 +100,7 @@ func start(ctx context.Context, state string) error {
 		Parameters: map[string]string{
 			"AwsEndpointUrl":         gateway.address,
 			"StoreRequestsPerMinute": "6000", // hundreds of people come to one store at once
+			"StoreUpdatesPerSecond":  "1000", // and are not to be spread over minutes
 		},
 		Sayf:    func(format string, args ...any) { fmt.Fprintf(os.Stdout, "› "+format+"\n", args...) },
 		OnEvent: journal.add,
