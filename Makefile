@@ -10,15 +10,17 @@ PYTHON ?= python3
 ARCH ?= arm64
 # What is deployed: a section of samconfig.toml.
 ENV ?= dev
-# Runs of the simulations, of recordings and of the shop. SEED=n replays one, FROM=n starts there.
+# Runs of the simulations, of recordings, of the shop and of how updates come. SEED=n replays one, FROM=n starts there.
 SEEDS ?= 2000
 SHOP_SEEDS ?= 10000
+FAILOVER_SEEDS ?= 500
 
 # Seconds for each fuzz target, minutes for the soak.
 FUZZ_SECONDS ?= 20
 SOAK_MINUTES ?= 30
-# Flags for `make run` and `make smoke`, such as RUN="-telegram-port 9000".
+# Flags for `make run`, `make dev` and `make smoke`, such as RUN="-telegram-port 9000".
 RUN ?=
+DEV ?=
 SMOKE ?=
 # Flags for `make bench`, such as BENCH="-starts=false -download 200 -downloads 1" for a quick look at download alone.
 BENCH ?=
@@ -52,6 +54,11 @@ run: ## Run the local cloud: template, functions, Telegram and speech, on loopba
 	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
 	@exec .build/programs/stack run $(RUN)
 
+.PHONY: dev
+dev: ## Run a bot of Telegram's own on the local cloud, without a webhook: make dev TOKEN=… OWNER=your-user-id
+	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
+	@LAPAK_BOT_TOKEN="$${TOKEN:-$${LAPAK_BOT_TOKEN:-}}" OWNER="$${OWNER:-}" exec .build/programs/stack dev $(DEV)
+
 .PHONY: smoke
 smoke: ## Send a voice message through a local cloud of its own and check the transcript
 	@$(GO) build -o .build/programs/ ./localstack/cmd/stack
@@ -80,6 +87,7 @@ conformance: tools race-notice ## Each port's promises, held by its memory adapt
 .PHONY: sim
 sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=10000 runs, or SEED=n to replay one)
 	@SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
+	@FAILOVER_SEEDS=$(FAILOVER_SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/failover | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 	@SHOP_SEEDS=$(SHOP_SEEDS) $(GO) test -count=1 -timeout 20m -v ./tests/simulation/shop | sed '/^ *=== /d; /^ *--- PASS: .*\/[0-9]*/d'
 	@$(GO) test -count=1 -timeout 20m -v ./tests/simulation/broadcast | sed '/^ *=== /d; / level=/d; / WARN /d; / INFO /d'
 

@@ -21,6 +21,7 @@ import (
 const usage = `usage: ctl [--stack NAME] COMMAND
 
   store add --id ID --name NAME --owner USER [--webhook-url URL] [--language id|en] [--time-zone ZONE]
+        [--mode auto|webhook|polling]
         registers a store, or changes it; the bot token comes from LAPAK_BOT_TOKEN or the standard input
         --webhook-url takes the place of the stack's own address (output WebhookUrl)
   store list

@@ -39,14 +39,10 @@ func (o *operator) storeMode(ctx context.Context, args []string) error {
 	}
 
 	changed, err := o.stores.Change(ctx, found.ID, func(now *store.Store) {
-		now.Mode = mode
+		now.SetMode(mode, time.Now().UTC())
 
 		if now.Hook == "" {
 			now.Hook = hook.URL
-		}
-
-		if mode == store.Polling || mode == store.Webhook {
-			now.Turn(mode == store.Polling, time.Now().UTC())
 		}
 	})
 	if err != nil {

@@ -26,6 +26,7 @@ func (o *operator) storeAdd(ctx context.Context, args []string) error {
 	flags.Int64Var(&added.Owner, "owner", 0, "")
 	flags.StringVar(&added.Language, "language", store.DefaultLanguage, "")
 	flags.StringVar(&added.TimeZone, "time-zone", store.DefaultTimeZone, "")
+	flags.Func("mode", "", func(mode string) error { return added.Mode.UnmarshalText([]byte(mode)) })
 	hook := flags.String("webhook-url", "", "")
 
 	if err := flags.Parse(args); err != nil {

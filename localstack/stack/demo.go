@@ -76,10 +76,8 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 		}
 	}
 
-	for _, provider := range []string{"groq", "deepgram"} {
-		if err := s.Operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", provider); err != nil {
-			return fmt.Errorf("set the key of the speech recognition: %w", err)
-		}
+	if err := s.setSpeechKeys(ctx); err != nil {
+		return err
 	}
 
 	if err := s.Operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", "telegram-app"); err != nil {
@@ -99,6 +97,34 @@ func (s *Stack) AddDemo(ctx context.Context) error {
 	}
 
 	return s.stockDemo(ctx)
+}
+
+func (s *Stack) setSpeechKeys(ctx context.Context) error {
+	for _, provider := range []string{"groq", "deepgram"} {
+		if err := s.Operate(ctx, "LAPAK_PROVIDER_KEY=local", "provider", "set", provider); err != nil {
+			return fmt.Errorf("set the key of the speech recognition: %w", err)
+		}
+	}
+
+	return nil
+}
+
+// AddDev registers the store of a bot that exists, with a shop to try. Its
+// updates are fetched, since nobody reaches a laptop from outside. It may be
+// done again.
+func (s *Stack) AddDev(ctx context.Context, store Store) error {
+	if err := s.setSpeechKeys(ctx); err != nil {
+		return err
+	}
+
+	err := s.Operate(ctx, "LAPAK_BOT_TOKEN="+store.Token, "store", "add", "--mode", "polling",
+		"--id", store.ID, "--name", store.Name, "--owner", strconv.FormatInt(store.Owner, 10),
+		"--webhook-url", s.WebhookURL(store.ID)) // where it would be, were it pushed
+	if err != nil {
+		return fmt.Errorf("register store %s: %w", store.ID, err)
+	}
+
+	return s.AddAccount(ctx, store.ID)
 }
 
 // AddAccount gives a store an account at the payment gateway and opens its

@@ -5,6 +5,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -53,6 +54,9 @@ type Options struct {
 	Endpoint string
 	// The ports on 127.0.0.1; 0 is any that is free.
 	EmulatorPort, TelegramPort, MTProtoPort, SpeechPort, PakasirPort int
+	// BotAPI is the address of the Bot API that the bots live on. By default
+	// the simulator's.
+	BotAPI string
 	// Parameters override the template's, by name.
 	Parameters map[string]string
 	// Binaries are ready-made binaries by function; the others are built.
@@ -294,7 +298,7 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 		"Architecture":   architecture(),
 		"LogLevel":       "debug",
 		"AwsEndpointUrl": s.Endpoint,
-		"TelegramApiUrl": s.Telegram,
+		"TelegramApiUrl": cmp.Or(s.options.BotAPI, s.Telegram),
 		"SpeechUrl":      s.Speech + "/openai/v1",
 		"DeepgramUrl":    s.Speech + "/v1",
 		"PakasirUrl":     s.Pakasir,
@@ -308,6 +312,11 @@ func (s *Stack) deploy(ctx context.Context, t *template, installed tools, binari
 	}
 	if s.options.Endpoint == "" {
 		parameters["FfmpegPath"] = installed.ffmpeg // functions are processes of this machine
+	}
+
+	if s.options.BotAPI != "" {
+		// The simulator's MTProto knows none of these files.
+		parameters["TelegramApiId"], parameters["MtprotoServer"], parameters["MtprotoPublicKey"] = "0", "", ""
 	}
 
 	maps.Copy(parameters, s.options.Parameters)
@@ -398,7 +407,7 @@ func (s *Stack) Environment() []string {
 		"LAPAK_ENV=" + environment,
 		"LAPAK_STATE_TABLE=" + s.Outputs["StateTableName"],
 		"LAPAK_SECRETS_PREFIX=" + s.Outputs["SecretsPrefix"],
-		"LAPAK_TELEGRAM_URL=" + s.Telegram,
+		"LAPAK_TELEGRAM_URL=" + cmp.Or(s.options.BotAPI, s.Telegram),
 		"LAPAK_WEBHOOK_URL=" + s.WebhookURL("STORE"),
 		"LAPAK_QUEUES_DEAD=" + s.Outputs["DeadQueueUrls"],
 	}

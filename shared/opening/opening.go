@@ -97,8 +97,8 @@ func (s *Service) Check(ctx context.Context, token secret.Value, except string) 
 	return me, nil
 }
 
-// Open registers a store, or changes its name, owner, language, time zone and
-// bot: everything else of a store that exists stays as it is. Its token is
+// Open registers a store, or changes its name, owner, language, time zone,
+// mode (where one is given) and bot: everything else of a store that exists stays as it is. Its token is
 // kept, Telegram pushes its updates to hook (empty: by the setting), and its
 // menu is set in all languages. with goes into the same write as the store.
 // Invalid where something that was given cannot be; as Check for the token.
@@ -263,6 +263,10 @@ func (s *Service) known(ctx context.Context, given store.Store) (store.Store, er
 
 	found.Name, found.Owner, found.Language, found.TimeZone = given.Name, given.Owner, given.Language, given.TimeZone
 
+	if given.Mode != "" {
+		found.SetMode(given.Mode, s.Clock.Now())
+	}
+
 	return found, err
 }
 
@@ -407,6 +411,20 @@ func (s *Service) RotateSecret(ctx context.Context, id string, wait func(context
 	hook, err := bot.Webhook(ctx)
 	if err != nil {
 		return errs.Context(err, "ask where the updates of store %s go", id)
+	}
+
+	of, err := s.Stores.Latest(ctx, id)
+	if err != nil {
+		return errs.Context(err, "rotate the webhook secret of store %s", id)
+	}
+
+	// Its updates are fetched: the webhook is set again with the secret of then.
+	if hook.URL == "" && of.Polling {
+		if err := s.Vault.Rotate(ctx, store.WebhookSecretName(id), newSecret()); err != nil {
+			return errs.Context(err, "keep the new webhook secret of store %s", id)
+		}
+
+		return nil
 	}
 
 	if hook.URL == "" {

@@ -34,3 +34,13 @@ func (s *Store) Turn(polling bool, now time.Time) {
 		s.Polling, s.Turning, s.TurnedAt = polling, true, now
 	}
 }
+
+// SetMode gives the store a mode of its own; empty: the stack's. Polling and
+// Webhook are begun at once, the others when health looks next.
+func (s *Store) SetMode(mode Mode, now time.Time) {
+	s.Mode = mode
+
+	if mode == Polling || mode == Webhook {
+		s.Turn(mode == Polling, now)
+	}
+}

@@ -28,7 +28,7 @@ func TestSampleEvents(t *testing.T) {
 	budi.welcomed()
 
 	for function, want := range map[string]string{
-		"bot": done, "payment": done, "relay": done, "sweep": "null", "health": "null", "alert": "null",
+		"bot": done, "payment": done, "relay": done, "sweep": "null", "health": "null", "alert": "null", "poll": "null",
 		"download": done, "transcribe": done, "deliver": done, // their job is not there: its person has deleted it
 	} {
 		t.Run(function, func(t *testing.T) {

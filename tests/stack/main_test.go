@@ -98,9 +98,10 @@ func start(ctx context.Context, state string) error {
 	cloud, err = stack.Start(ctx, stack.Options{
 		State: state,
 		Parameters: map[string]string{
-			"AwsEndpointUrl":         gateway.address,
-			"StoreRequestsPerMinute": "6000", // hundreds of people come to one store at once
-			"StoreUpdatesPerSecond":  "1000", // and are not to be spread over minutes
+			"AwsEndpointUrl":          gateway.address,
+			"StoreRequestsPerMinute":  "6000", // hundreds of people come to one store at once
+			"StoreUpdatesPerSecond":   "1000", // and are not to be spread over minutes
+			"FailoverCooldownMinutes": "1",
 		},
 		Sayf:    func(format string, args ...any) { fmt.Fprintf(os.Stdout, "› "+format+"\n", args...) },
 		OnEvent: journal.add,

@@ -1,4 +1,5 @@
-// Stack runs Lapak's local cloud: `stack run` until it is stopped, `stack
+// Stack runs Lapak's local cloud: `stack run` until it is stopped, `stack dev`
+// with a bot of Telegram's own instead of the simulator, `stack
 // smoke` from a voice message to its transcript, `stack reset` to forget what
 // runs have kept, `stack tools` to install what a run needs and no more. The
 // Makefile's targets call it.
@@ -30,7 +31,7 @@ func main() {
 }
 
 func dispatch(ctx context.Context, args []string) error {
-	usage := errors.New("usage: stack run|smoke|reset|tools [-help]")
+	usage := errors.New("usage: stack run|dev|smoke|reset|tools [-help]")
 
 	if len(args) == 0 {
 		return usage
@@ -39,6 +40,8 @@ func dispatch(ctx context.Context, args []string) error {
 	switch args[0] {
 	case "run":
 		return run(ctx, args[1:])
+	case "dev":
+		return dev(ctx, args[1:])
 	case "smoke":
 		return smoke(ctx, args[1:])
 	case "reset":
