@@ -26,7 +26,7 @@ func (w Words) Number(value int64) string { return w.number(value) }
 func (w Words) Moment(at time.Time, zone string) string { return w.moment(at, zone) }
 
 // DoneKept is how many updates of a person are recognised when they come again.
-const DoneKept = doneKept
+const DoneKept = handledKept
 
 // ReadRupiah is readRupiah.
 func ReadRupiah(text string) (int64, bool) { return readRupiah(text) }

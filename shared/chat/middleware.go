@@ -154,7 +154,7 @@ func (c *Chat) once(next handler) handler {
 			return err
 		}
 
-		if slices.Contains(found.Done, r.update) {
+		if slices.Contains(found.Done, int64(r.update)) {
 			slog.InfoContext(ctx, "skipped: handled before")
 
 			return nil

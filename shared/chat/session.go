@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"strconv"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 // one write for idempotency and limits together; infra/decisions says more.
 type session struct {
 	Bucket limit.Bucket `json:"bucket"`
-	Done   []int        `json:"done"` // the last updates that were handled
+	Done   handled      `json:"done"`
 	Pause  *pause       `json:"pause,omitempty"`
 	Told   bool         `json:"told,omitempty"` // that the store has closed its access
 	// Paused is when the person was told last that the store is paused.
@@ -38,12 +37,8 @@ type pause struct {
 	Skipped int       `json:"skipped"`           // messages that were not handled
 }
 
-const (
-	sessionFor = 24 * time.Hour
-	// doneKept is how many updates of a person are recognised when they come
-	// again: more than limits let through in some minutes.
-	doneKept = 64
-)
+// sessionFor is also as long as Telegram keeps an update that may come again.
+const sessionFor = 24 * time.Hour
 
 func sessionKey(store string, user int64) (table.Key, error) {
 	tenant, err := table.TenantOf(store)
@@ -92,7 +87,7 @@ func (c *Chat) saveSession(ctx context.Context, r *request) {
 		}
 
 		r.session.version = other.version
-		r.session.Done = merge(other.Done, r.session.Done)
+		r.session.Done = other.Done.with(r.session.Done...)
 
 		if other.Bucket.Full.After(r.session.Bucket.Full) {
 			r.session.Bucket = other.Bucket
@@ -110,7 +105,7 @@ func (c *Chat) trySaveSession(ctx context.Context, r *request) error {
 		return err
 	}
 
-	r.session.Done = merge(r.session.Done, []int{r.update})
+	r.session.Done = r.session.Done.with(int64(r.update))
 
 	body, err := table.Encode(r.session)
 	if err != nil {
@@ -125,15 +120,4 @@ func (c *Chat) trySaveSession(ctx context.Context, r *request) error {
 	}
 
 	return nil
-}
-
-// merge adds what is missing and keeps the last doneKept.
-func merge(done, more []int) []int {
-	for _, update := range more {
-		if !slices.Contains(done, update) {
-			done = append(done, update)
-		}
-	}
-
-	return done[max(0, len(done)-doneKept):]
 }
