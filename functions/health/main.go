@@ -9,6 +9,8 @@ import (
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/deepgram"
+	"github.com/lapak-id/lapak/shared/failover"
+	"github.com/lapak-id/lapak/shared/failover/knock"
 	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/health/cloud"
@@ -39,10 +41,14 @@ func main() {
 			providers = append(providers, groq.NewCompatible(client, settings.OpenAIURL, settings.OpenAIModel))
 		}
 
+		stores := store.NewRegistry(state, base.Clock)
 		checker := health.New(health.Options{
 			State: state, Scratch: scratch, Bucket: worker.Bucket(base, settings.Bucket),
-			Stores:       store.NewRegistry(state, base.Clock),
-			Bots:         bots,
+			Stores: stores,
+			Bots:   bots,
+			Failover: failover.New(failover.Options{
+				State: state, Stores: stores, Door: knock.New(vault), Clock: base.Clock, Mode: settings.Mode, Cooldown: settings.cooldown(),
+			}),
 			Queues:       worker.Depths(base, settings.waiting()),
 			Dead:         worker.Depths(base, settings.Dead),
 			Gateways:     payment.NewGateways(scratch, topic, base.Clock),

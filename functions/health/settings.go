@@ -1,8 +1,11 @@
 package main
 
 import (
+	"time"
+
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/health"
+	"github.com/lapak-id/lapak/shared/store"
 )
 
 type settings struct {
@@ -24,7 +27,13 @@ type settings struct {
 	OpenAIModel string `env:"LAPAK_OPENAI_MODEL"`
 
 	Thresholds health.Thresholds `env:"LAPAK_HEALTH_THRESHOLDS"`
+
+	Mode            store.Mode `env:"LAPAK_TELEGRAM_MODE,required,notEmpty"`
+	CooldownMinutes int        `env:"LAPAK_FAILOVER_COOLDOWN_MINUTES,required"`
 }
+
+// cooldown is the shortest polling.
+func (s settings) cooldown() time.Duration { return time.Duration(s.CooldownMinutes) * time.Minute }
 
 // waiting are the queues that must not grow.
 func (s settings) waiting() []string {

@@ -38,7 +38,7 @@ func probed(t *testing.T) map[string]string {
 	}
 
 	binaries := map[string]string{}
-	for _, name := range []string{"webhook", "bot", "download", "transcribe", "deliver", "relay", "sweep", "alert", "health"} {
+	for _, name := range []string{"webhook", "bot", "download", "transcribe", "deliver", "relay", "sweep", "poll", "alert", "health"} {
 		binaries[name] = probe
 	}
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math"
 	"net"
@@ -73,7 +74,16 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 				return Reading{}, errs.Context(err, "ask Telegram about the webhook of %s", of.ID)
 			}
 
-			hosts.answered(hook.URL)
+			hosts.answered(cmp.Or(hook.URL, of.Hook))
+
+			failing := float64(hook.Pending) > limit || hook.Pending > 0 && c.Clock.Now().Sub(hook.FailedAt) < recent
+
+			now, mode, err := c.looked(ctx, of, hook, failing)
+			if err != nil {
+				slog.WarnContext(ctx, "how updates come was not looked at", "store", of.ID, "error", err)
+
+				return Reading{State: Unknown, Detail: err.Error()}, nil
+			}
 
 			found := Reading{
 				State: OK, Value: float64(hook.Pending), Threshold: limit,
@@ -81,13 +91,21 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 			}
 
 			switch {
-			case hook.URL == "":
+			case now.Polling && found.Value > limit && c.Clock.Now().Sub(now.TurnedAt) > recent:
+				found.State, found.Key, found.Advice = Critical, "trouble.unfetched", "trouble.unfetched_advice"
+				found.Detail = fmt.Sprintf("%d updates wait at Telegram although they are fetched. Look at the logs of poll.", hook.Pending)
+			case now.Polling && mode == store.Auto:
+				found.State, found.Key, found.Advice = Warning, "trouble.polling", "trouble.polling_advice"
+				found.Detail = "The webhook fails, so that updates are fetched from Telegram instead. It is set again once it answers."
+			case now.Polling:
+			case hook.URL == "" && now.Hook == "":
 				found.State, found.Key, found.Advice = Critical, "trouble.unset", "trouble.unset_advice"
 				found.Detail = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
+			case mode == store.Auto: // it is turned to polling where it fails, and that is told
 			case found.Value > limit:
 				found.State, found.Key, found.Advice = Critical, "trouble.waiting", "trouble.waiting_advice"
 				found.Detail = fmt.Sprintf("%d updates wait at Telegram. Last error: %s", hook.Pending, hook.LastError)
-			case c.Clock.Now().Sub(hook.FailedAt) < recent && hook.Pending > 0:
+			case failing:
 				found.State, found.Key, found.Advice = Critical, "trouble.failing", "trouble.failing_advice"
 				found.Detail = "Telegram cannot deliver updates: " + hook.LastError
 			}
@@ -108,6 +126,18 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 			}
 		},
 	}
+}
+
+// looked has it decided how the updates of a store come, and gives the store as
+// it then is, and its mode.
+func (c *Checker) looked(ctx context.Context, of store.Store, hook Webhook, failing bool) (store.Store, store.Mode, error) {
+	if c.Failover == nil {
+		return of, store.Webhook, nil
+	}
+
+	now, err := c.Failover.Look(ctx, of, hook, failing)
+
+	return now, c.Failover.ModeOf(now), err
 }
 
 // gateway tells what the calls for buyers have found. It is quiet: the till

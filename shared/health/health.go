@@ -23,13 +23,14 @@ import (
 	"github.com/lapak-id/lapak/shared/topic"
 )
 
-// Options say what is looked at. Gateways and Speech may be nil: nobody pays
-// or nobody listens then.
+// Options say what is looked at. Gateways, Speech and Failover may be nil:
+// nobody pays, nobody listens, or all updates are pushed then.
 type Options struct {
 	State        table.Table
 	Scratch      table.Table
 	Stores       *store.Registry
 	Bots         Bots
+	Failover     Failover
 	Bucket       Bucket
 	Queues       map[string]Queue // that must not grow
 	Dead         map[string]Queue // dead-letter queues: they must be empty

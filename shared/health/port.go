@@ -21,6 +21,16 @@ type Bots interface {
 	Webhook(ctx context.Context, store string) (Webhook, error)
 }
 
+// Failover decides whether updates are pushed or fetched. shared/failover has
+// it.
+type Failover interface {
+	// Look decides it for a store, by what Telegram says of its webhook and
+	// whether that seems to fail, and gives the store as it then is.
+	Look(ctx context.Context, of store.Store, hook Webhook, failing bool) (store.Store, error)
+	// ModeOf gives the mode that a store is in.
+	ModeOf(of store.Store) store.Mode
+}
+
 // Queue is a queue that can be counted.
 type Queue interface {
 	Depth(ctx context.Context) (int, error)

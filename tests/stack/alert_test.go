@@ -84,6 +84,7 @@ func TestBrokenWebhookIsNoticed(t *testing.T) {
 	t.Parallel()
 
 	shop, owner := openShopWithOwner(t)
+	operateWith(t, "", "store", "mode", shop.ID, "webhook") // in mode auto, its messages would be fetched instead
 
 	hook(t, shop, cloud.Endpoint+"/nowhere")
 

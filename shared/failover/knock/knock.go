@@ -22,8 +22,9 @@ type Doors struct {
 }
 
 const (
-	// patience is longer than the webhook may take for an answer.
-	patience = 10 * time.Second
+	// patience is longer than the webhook takes for an answer, and shorter than
+	// health has for a look.
+	patience = 6 * time.Second
 	mostRead = 1 << 10 // bytes of an answer
 )
 
