@@ -49,12 +49,16 @@ func (o *operator) storeMode(ctx context.Context, args []string) error {
 		return fmt.Errorf("change the mode of store %s: %w", found.ID, err)
 	}
 
-	how := "pushed by Telegram"
-	if changed.Polling {
-		how = "fetched from Telegram"
-	}
-
-	fmt.Fprintf(o.stdout, "store %s is in mode %s; its updates are %s\n", changed.ID, args[1], how)
+	fmt.Fprintf(o.stdout, "store %s is in mode %s; its updates are %s\n", changed.ID, args[1], updatesOf(changed))
 
 	return nil
+}
+
+// updatesOf says how the updates of a store come.
+func updatesOf(of store.Store) string {
+	if of.Polling {
+		return "fetched from Telegram"
+	}
+
+	return "pushed by Telegram"
 }

@@ -91,9 +91,10 @@ func (o *operator) storeShow(ctx context.Context, args []string) error {
 	}
 
 	fmt.Fprintf(o.stdout, "id        %s\nname      %s\nbot       @%s (%d)\nowner     %d\nlanguage  %s\nzone      %s\n"+
-		"state     %s\nfeatures  %s\nlimits    %s\nspeech    %s\nwebhook   %s\npending   %d\n", found.ID, found.Name,
+		"state     %s\nfeatures  %s\nlimits    %s\nspeech    %s\nupdates   %s\nwebhook   %s\npending   %d\n", found.ID, found.Name,
 		found.BotUsername, found.BotID, found.Owner,
-		found.Language, found.TimeZone, stateOf(found), featuresOf(found), limitsOf(found), speechOf(found), hook.URL, hook.Pending)
+		found.Language, found.TimeZone, stateOf(found), featuresOf(found), limitsOf(found), speechOf(found), updatesOf(found),
+		hook.URL, hook.Pending)
 
 	if !hook.FailedAt.IsZero() {
 		fmt.Fprintf(o.stdout, "failed    %s: %s\n", hook.FailedAt.Format(time.RFC3339), hook.LastError)

@@ -324,3 +324,100 @@ func (w *ward) result(t *testing.T, of, name string) health.Result {
 
 	return health.Result{}
 }
+
+// turning is a failover that has decided.
+type turning struct {
+	mode    store.Mode
+	polling bool
+	since   time.Duration
+	failing bool // as it was told
+	err     error
+}
+
+func (f *turning) Look(_ context.Context, of store.Store, hook health.Webhook, failing bool) (store.Store, error) {
+	f.failing = failing
+	of.Polling, of.TurnedAt = f.polling, start().Add(-f.since)
+
+	if of.Hook == "" {
+		of.Hook = hook.URL
+	}
+
+	return of, f.err
+}
+
+func (f *turning) ModeOf(store.Store) store.Mode { return f.mode }
+
+// A webhook that fails is told by what was decided of it: once for the turn to
+// polling, once for the turn back, and nothing in between.
+func TestFailoverIsToldTwice(t *testing.T) {
+	t.Parallel()
+
+	w := newWard(t)
+	decided := &turning{mode: store.Auto}
+	w.Failover = decided
+	failing := health.Webhook{URL: "https://x", Pending: 70, LastError: "Connection refused", FailedAt: start()}
+
+	w.set("demo", failing, nil)
+	require.NoError(t, w.CheckNow(t.Context(), "demo"))
+	require.True(t, decided.failing)
+	require.Empty(t, w.paper.taken(), "it is not decided yet")
+
+	decided.polling = true
+	require.NoError(t, w.CheckNow(t.Context(), "demo"))
+
+	told := w.paper.taken()
+	require.Len(t, told, 1)
+	require.Equal(t, "trouble.polling", told[0].Keys.Detail)
+	require.Equal(t, alert.Warning, told[0].Severity)
+
+	w.set("demo", health.Webhook{}, nil)
+	require.NoError(t, w.CheckNow(t.Context(), "demo"))
+	require.Empty(t, w.paper.taken())
+
+	decided.polling = false
+	w.set("demo", health.Webhook{URL: "https://x"}, nil)
+	require.NoError(t, w.CheckNow(t.Context(), "demo"))
+
+	told = w.paper.taken()
+	require.Len(t, told, 1)
+	require.True(t, told[0].Recovered)
+}
+
+func TestModesOfUpdates(t *testing.T) {
+	t.Parallel()
+
+	failing := health.Webhook{URL: "https://x", Pending: 3, FailedAt: start()}
+
+	for name, c := range map[string]struct {
+		decided turning
+		hook    health.Webhook
+		key     string
+	}{
+		"polling as was asked":          {turning{mode: store.Polling, polling: true}, health.Webhook{}, ""},
+		"fetched, but not really":       {turning{mode: store.Polling, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
+		"fetched since a moment":        {turning{mode: store.Polling, polling: true}, health.Webhook{Pending: 51}, ""},
+		"failed over, and not fetched":  {turning{mode: store.Auto, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
+		"webhook, whatever it costs":    {turning{mode: store.Webhook}, failing, "trouble.failing"},
+		"no webhook, and none before":   {turning{mode: store.Auto}, health.Webhook{}, "trouble.unset"},
+		"decided nothing, for an error": {turning{mode: store.Auto, err: errors.New("no table")}, failing, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			w := newWard(t)
+			w.Failover = &c.decided
+			w.set("demo", c.hook, nil)
+			require.NoError(t, w.CheckNow(t.Context(), "demo"))
+
+			told := w.paper.taken()
+			if c.key == "" {
+				require.Empty(t, told)
+
+				return
+			}
+
+			require.Len(t, told, 1)
+			require.Equal(t, c.key, told[0].Keys.Detail)
+		})
+	}
+}
