@@ -12,7 +12,6 @@ import (
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/store"
-	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
 	"github.com/lapak-id/lapak/shared/user"
 )
@@ -41,8 +40,8 @@ func main() {
 		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
 		vault := worker.Vault(base, settings.Secrets)
 		shop := worker.NewShop(base, state, worker.Sealer(base, settings.SealKey, state))
-		bots := telegram.NewBots(vault, settings.Telegram)
 		stores, users := store.NewRegistry(state, base.Clock), user.NewRepository(state, base.Clock)
+		bots := worker.Bots(base, vault, settings.Telegram, stores, scratch)
 		bot := chat.New(chat.Options{
 			Scratch:     scratch,
 			Stores:      stores,

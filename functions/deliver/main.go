@@ -11,7 +11,6 @@ import (
 	"github.com/lapak-id/lapak/shared/queue"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/store"
-	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
 	"github.com/lapak-id/lapak/shared/user"
 )
@@ -35,14 +34,15 @@ func main() {
 		}
 
 		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
-		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
+		stores := store.NewRegistry(state, base.Clock)
+		bots := worker.Bots(base, worker.Vault(base, settings.Secrets), settings.Telegram, stores, scratch)
 		jobs := transcript.NewService(state, base.Clock).Counting(base.Metrics)
 		transcripts := transcript.NewDeliverer(
 			jobs, worker.Bucket(base, settings.Bucket), scratch, base.Clock, bots, texts, base.Metrics)
 		users := user.NewRepository(state, base.Clock)
 		shop := worker.NewShop(base, state, worker.Sealer(base, settings.SealKey, state))
 		orders := order.NewDeliverer(order.DelivererOptions{
-			Orders: shop.Orders, Catalog: shop.Catalog, Stores: store.NewRegistry(state, base.Clock),
+			Orders: shop.Orders, Catalog: shop.Catalog, Stores: stores,
 			Users: users, Staff: users, Scratch: scratch, Alerts: worker.Topic(base, settings.Alerts),
 			Messenger: bots, Texts: texts, Clock: base.Clock, Metrics: base.Metrics,
 		})

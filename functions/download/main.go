@@ -8,6 +8,7 @@ import (
 	"github.com/lapak-id/lapak/shared/mtproto"
 	"github.com/lapak-id/lapak/shared/queue/sqs/lambda"
 	"github.com/lapak-id/lapak/shared/secret"
+	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -36,7 +37,8 @@ func main() {
 		bucket := worker.Bucket(base, settings.Bucket)
 		vault := worker.Vault(base, settings.Secrets)
 		scratch := worker.Scratch(base, settings.Scratch)
-		bots := telegram.NewBots(vault, settings.Telegram)
+		state := worker.State(base, settings.State)
+		bots := worker.Bots(base, vault, settings.Telegram, store.NewRegistry(state, base.Clock), scratch)
 
 		files, err := settings.files(base, bots, vault, scratch)
 		if err != nil {
@@ -44,7 +46,7 @@ func main() {
 		}
 
 		downloader := transcript.NewDownloader(
-			transcript.NewService(worker.State(base, settings.State), base.Clock).Counting(base.Metrics),
+			transcript.NewService(state, base.Clock).Counting(base.Metrics),
 			files,
 			bucket,
 			transcript.NewCache(scratch, bucket, base.Clock, base.Metrics),

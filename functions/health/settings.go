@@ -39,6 +39,7 @@ func (s settings) cooldown() time.Duration { return time.Duration(s.CooldownMinu
 func (s settings) waiting() []string {
 	return []string{
 		s.Updates, s.Queues.Downloads, s.Queues.Transcriptions, s.Queues.Priority, s.Queues.Deliveries, s.Queues.Payments,
+		s.Queues.Broadcasts,
 		s.Queues.Checks,
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/lapak-id/lapak/shared/ffmpeg"
 	"github.com/lapak-id/lapak/shared/limit"
 	"github.com/lapak-id/lapak/shared/store"
-	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -39,7 +38,7 @@ func main() {
 			Bucket:       bucket,
 			Cache:        transcript.NewCache(scratch, bucket, base.Clock, base.Metrics),
 			Flights:      transcript.NewFlights(scratch, jobs),
-			Messenger:    telegram.NewBots(vault, settings.Telegram),
+			Messenger:    worker.Bots(base, vault, settings.Telegram, stores, scratch),
 			Texts:        texts,
 			Metrics:      base.Metrics,
 			PartsAtOnce:  settings.PartsAtOnce,

@@ -11,9 +11,9 @@ import (
 	"github.com/lapak-id/lapak/shared/table"
 )
 
-// report shows the author how a campaign stands that does not go on by itself:
-// the living message says so and, where it is finished, a message of its own
-// says how it went.
+// report shows the author how a campaign stands that does not go on by itself. How
+// a finished one went is a new message, of which the author hears: it takes the
+// place of the living one.
 func (r *Runner) report(ctx context.Context, asked Message) error {
 	campaign, err := r.Service.Get(ctx, asked.Store, asked.Campaign)
 	if err != nil {
@@ -25,18 +25,18 @@ func (r *Runner) report(ctx context.Context, asked Message) error {
 		return errs.Context(err, "report broadcast %s", campaign.ID)
 	}
 
-	if campaign.Notice.Message != 0 {
+	if !campaign.State.Finished() {
+		if campaign.Notice.Message == 0 {
+			return nil
+		}
+
 		err := r.Messenger.Edit(ctx, campaign.Notice, r.Texts.Progress(of, campaign))
 		if err != nil && !gone(err) {
-			return errs.Context(err, "show the end of broadcast %s", campaign.ID)
+			return errs.Context(err, "show that broadcast %s stands still", campaign.ID)
 		}
-	}
 
-	if !campaign.State.Finished() {
 		return nil
 	}
-
-	r.measure(campaign)
 
 	at, err := placeOf(campaign.Store, campaign.ID)
 	if err != nil {
@@ -58,6 +58,8 @@ func (r *Runner) report(ctx context.Context, asked Message) error {
 		chat = campaign.Author
 	}
 
+	r.measure(campaign)
+
 	_, err = r.Messenger.Send(ctx, message.Address{Store: campaign.Store, Chat: chat}, r.Texts.Report(of, campaign))
 	if err != nil && !gone(err) {
 		return errs.Context(err, "report broadcast %s", campaign.ID)
@@ -65,6 +67,12 @@ func (r *Runner) report(ctx context.Context, asked Message) error {
 
 	if err := r.Scratch.Write(ctx, table.Create(said)); err != nil && !errs.Is(err, errs.Conflict) {
 		slog.WarnContext(ctx, "not noted that a broadcast was reported", "error", err)
+	}
+
+	if campaign.Notice.Message != 0 {
+		if err := r.Messenger.Delete(ctx, campaign.Notice); err != nil && !gone(err) {
+			return errs.Context(err, "remove the progress of broadcast %s, which was reported", campaign.ID)
+		}
 	}
 
 	return nil

@@ -30,6 +30,7 @@ type Messenger interface {
 	Quote(ctx context.Context, which message.Address, through int64) (text string, own bool, err error)
 	Send(ctx context.Context, to message.Address, text message.Text) (int, error)
 	Edit(ctx context.Context, to message.Address, text message.Text) error
+	Delete(ctx context.Context, which message.Address) error
 }
 
 // Options are what a Runner needs.

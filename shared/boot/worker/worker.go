@@ -90,6 +90,7 @@ type Queues struct {
 	Priority       string `env:"LAPAK_QUEUE_TRANSCRIPTIONS_PRIORITY,required,notEmpty"`
 	Deliveries     string `env:"LAPAK_QUEUE_DELIVERIES,required,notEmpty"`
 	Payments       string `env:"LAPAK_QUEUE_PAYMENTS,required,notEmpty"`
+	Broadcasts     string `env:"LAPAK_QUEUE_BROADCASTS,required,notEmpty"`
 	Checks         string `env:"LAPAK_QUEUE_CHECKS,required,notEmpty"`
 }
 
@@ -101,6 +102,7 @@ func (q Queues) Senders(base boot.Base) map[queue.Name]queue.Sender {
 		queue.TranscriptionsPriority: Queue(base, q.Priority, false),
 		queue.Deliveries:             Queue(base, q.Deliveries, false),
 		queue.Payments:               Queue(base, q.Payments, false),
+		queue.Broadcasts:             Queue(base, q.Broadcasts, false),
 		queue.Checks:                 Queue(base, q.Checks, false),
 	}
 }

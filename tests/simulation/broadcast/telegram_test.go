@@ -207,6 +207,15 @@ func (t *telegram) Edit(ctx context.Context, _ message.Address, _ message.Text) 
 	})
 }
 
+// Delete implements broadcast.Messenger.
+func (t *telegram) Delete(ctx context.Context, which message.Address) error {
+	return t.call(ctx, func() error {
+		delete(t.chats[which.Chat], which.Message)
+
+		return nil
+	})
+}
+
 // receipt is what another function sends to somebody: it waits for nobody.
 func (t *telegram) receipt(to int64) error {
 	t.mu.Lock()
