@@ -24,6 +24,8 @@ import (
 func (s *Server) controlRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /control/state", s.serveState)
 	mux.HandleFunc("POST /control/users", act(s, s.controlUser))
+	mux.HandleFunc("POST /control/crowd", act(s, s.controlCrowd))
+	mux.HandleFunc("POST /control/reach", act(s, s.controlReach))
 	mux.HandleFunc("POST /control/bots", act(s, s.controlBot))
 	mux.HandleFunc("DELETE /control/bots/{id}", s.serveRemoveBot)
 	mux.HandleFunc("POST /control/groups", act(s, s.controlGroup))

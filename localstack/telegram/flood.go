@@ -71,6 +71,8 @@ func (s *Server) takeFlood(b *bot, c *chat, n int, paid bool) error {
 	}
 
 	if longest > 0 {
+		s.tooMany[b.ID]++
+
 		return tooManyRequests(int(math.Ceil(longest.Seconds())))
 	}
 

@@ -70,6 +70,7 @@ type Server struct {
 	ahead   time.Duration
 	limits  control.Limits
 	flood   map[string]*bucket
+	tooMany map[int64]int // calls of each bot that were refused for their rate
 	faults  []*control.Fault
 	calls   []control.Call
 	answers []control.Answer
@@ -121,7 +122,7 @@ func New(opts Options) (*Server, error) {
 
 	s := &Server{
 		opts: opts, log: opts.Logger, table: table, store: kept,
-		world: world, limits: limits, flood: map[string]*bucket{}, queries: map[string]*query{},
+		world: world, limits: limits, flood: map[string]*bucket{}, tooMany: map[int64]int{}, queries: map[string]*query{},
 		polls: map[int64]*poll{}, pushers: map[int64]*pusher{}, changed: make(chan struct{}),
 	}
 	s.done, s.stop = context.WithCancel(context.Background())
@@ -283,8 +284,8 @@ func (s *Server) keep() {
 		}
 
 		// A large state is written less often, so that writing it never takes
-		// more than about a tenth of the time.
-		pause := time.NewTimer(max(saveEvery, 10*time.Since(began)))
+		// more than about a thirtieth of the time.
+		pause := time.NewTimer(max(saveEvery, 30*time.Since(began)))
 
 		select {
 		case <-s.done.Done():

@@ -42,7 +42,7 @@ func checkLeftovers(ctx context.Context) error {
 
 	for _, output := range []string{
 		"UpdatesQueueUrl", "DownloadsQueueUrl", "TranscriptionsQueueUrl",
-		"TranscriptionsPriorityQueueUrl", "DeliveriesQueueUrl", "PaymentsQueueUrl", "ChecksQueueUrl",
+		"TranscriptionsPriorityQueueUrl", "DeliveriesQueueUrl", "PaymentsQueueUrl", "BroadcastsQueueUrl", "ChecksQueueUrl",
 	} {
 		name := path.Base(cloud.Outputs[output])
 

@@ -45,6 +45,20 @@ func (c *Client) CreateUser(ctx context.Context, user User) (User, error) {
 	return post[User](ctx, c, "users", user)
 }
 
+// CreateCrowd creates many people at once who have pressed Start, of which
+// nobody is told.
+func (c *Client) CreateCrowd(ctx context.Context, crowd Crowd) error {
+	_, err := post[map[string]int](ctx, c, "crowd", crowd)
+
+	return err
+}
+
+// Reach counts the people of a crowd by how many messages with its text they
+// got of its bot.
+func (c *Client) Reach(ctx context.Context, crowd Crowd) (Reach, error) {
+	return post[Reach](ctx, c, "reach", crowd)
+}
+
 // CreateBot registers a bot; without a token the simulator makes one. A bot
 // that is there already keeps its state and gets the new names.
 func (c *Client) CreateBot(ctx context.Context, bot Bot) (Bot, error) {

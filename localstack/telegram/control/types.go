@@ -255,6 +255,29 @@ type Limits struct {
 	PaidPerSecond float64 `json:"paid_per_second"`
 }
 
+// Crowd is many people who talk to one bot: Count of them, with ids from First on.
+type Crowd struct {
+	Bot      int64  `json:"bot"`
+	First    int64  `json:"first"`
+	Count    int    `json:"count"`
+	Language string `json:"language,omitempty"`
+	// Text is contained in the messages that Reach counts.
+	Text string `json:"text,omitempty"`
+}
+
+// Reach counts the people of a crowd by how many messages of the bot they got.
+type Reach struct {
+	None int `json:"none"`
+	Once int `json:"once"`
+	More int `json:"more"`
+	// FirstAt and LastAt are the seconds at which the first and the last came.
+	FirstAt int64 `json:"first_at"`
+	LastAt  int64 `json:"last_at"`
+	// TooMany counts the calls of the bot that were refused with 429 since the
+	// simulator was started.
+	TooMany int `json:"too_many"`
+}
+
 // Event is one thing that happened, in order.
 type Event struct {
 	Seq int64 `json:"seq"`
