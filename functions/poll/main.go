@@ -22,12 +22,13 @@ type settings struct {
 	Updates  string        `env:"LAPAK_QUEUE_UPDATES,required,notEmpty"`
 	Secrets  string        `env:"LAPAK_SECRETS_PREFIX,required,notEmpty"`
 	Telegram string        `env:"LAPAK_TELEGRAM_URL,required,notEmpty"`
+	Share    int           `env:"LAPAK_STORE_UPDATES_PER_SECOND,required,notEmpty"`
 	For      time.Duration `env:"LAPAK_POLL_FOR,required,notEmpty"`
 }
 
 func main() {
 	worker.Run(func(base boot.Base, settings settings) (any, error) {
-		state := worker.State(base, settings.State)
+		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
 		vault := worker.Vault(base, settings.Secrets)
 		bots := telegram.NewBots(vault, settings.Telegram)
 		stores := store.NewRegistry(state, base.Clock)
@@ -41,9 +42,10 @@ func main() {
 			Stores:  stores,
 			Bots:    bots,
 			Intake:  &failover.Intake{Stores: stores, Telegram: bots, Vault: vault, Kinds: chat.Updates()},
-			Slots:   limit.NewSlots(worker.Scratch(base, settings.Scratch), base.Clock).Lasting(poll.Lease),
+			Slots:   limit.NewSlots(scratch, base.Clock).Lasting(poll.Lease),
 			Updates: worker.Queue(base, settings.Updates, true),
 			Urgent:  checkout.Answer,
+			Gate:    limit.NewGate(limit.New(scratch, base.Clock), base.Clock, settings.Share),
 			Kinds:   chat.Updates(),
 			Clock:   base.Clock,
 			For:     settings.For,

@@ -76,7 +76,10 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 
 			hosts.answered(cmp.Or(hook.URL, of.Hook))
 
-			failing := float64(hook.Pending) > limit || hook.Pending > 0 && c.Clock.Now().Sub(hook.FailedAt) < recent
+			// A store over its share is left waiting on purpose, whichever way its updates come.
+			held := strings.Contains(hook.LastError, tooMany)
+			crowded := float64(hook.Pending) > limit
+			failing := !held && (crowded || hook.Pending > 0 && c.Clock.Now().Sub(hook.FailedAt) < recent)
 
 			now, mode, err := c.looked(ctx, of, hook, failing)
 			if err != nil {
@@ -91,7 +94,7 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 			}
 
 			switch {
-			case now.Polling && found.Value > limit && c.Clock.Now().Sub(now.TurnedAt) > recent:
+			case now.Polling && crowded && c.Clock.Now().Sub(now.TurnedAt) > recent:
 				found.State, found.Key, found.Advice = Critical, "trouble.unfetched", "trouble.unfetched_advice"
 				found.Detail = fmt.Sprintf("%d updates wait at Telegram although they are fetched. Look at the logs of poll.", hook.Pending)
 			case now.Polling && mode == store.Auto:
@@ -101,8 +104,8 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 			case hook.URL == "" && now.Hook == "":
 				found.State, found.Key, found.Advice = Critical, "trouble.unset", "trouble.unset_advice"
 				found.Detail = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
-			case mode == store.Auto: // it is turned to polling where it fails, and that is told
-			case found.Value > limit:
+			case mode == store.Auto && !(held && crowded): // it is turned to polling where it fails, and that is told
+			case crowded:
 				found.State, found.Key, found.Advice = Critical, "trouble.waiting", "trouble.waiting_advice"
 				found.Detail = fmt.Sprintf("%d updates wait at Telegram. Last error: %s", hook.Pending, hook.LastError)
 			case failing:
@@ -127,6 +130,9 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 		},
 	}
 }
+
+// tooMany is what Telegram tells of a webhook that answers 429.
+const tooMany = "429"
 
 // looked has it decided how the updates of a store come, and gives the store as
 // it then is, and its mode.

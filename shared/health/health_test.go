@@ -393,12 +393,22 @@ func TestModesOfUpdates(t *testing.T) {
 		hook    health.Webhook
 		key     string
 	}{
-		"polling as was asked":          {turning{mode: store.Polling, polling: true}, health.Webhook{}, ""},
-		"fetched, but not really":       {turning{mode: store.Polling, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
-		"fetched since a moment":        {turning{mode: store.Polling, polling: true}, health.Webhook{Pending: 51}, ""},
-		"failed over, and not fetched":  {turning{mode: store.Auto, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
-		"webhook, whatever it costs":    {turning{mode: store.Webhook}, failing, "trouble.failing"},
-		"no webhook, and none before":   {turning{mode: store.Auto}, health.Webhook{}, "trouble.unset"},
+		"polling as was asked":         {turning{mode: store.Polling, polling: true}, health.Webhook{}, ""},
+		"fetched, but not really":      {turning{mode: store.Polling, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
+		"fetched since a moment":       {turning{mode: store.Polling, polling: true}, health.Webhook{Pending: 51}, ""},
+		"failed over, and not fetched": {turning{mode: store.Auto, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
+		"webhook, whatever it costs":   {turning{mode: store.Webhook}, failing, "trouble.failing"},
+		"no webhook, and none before":  {turning{mode: store.Auto}, health.Webhook{}, "trouble.unset"},
+		"over its share": {
+			turning{mode: store.Auto}, health.Webhook{
+				URL: "https://x", Pending: 51, LastError: "Wrong response from the webhook: 429 Too Many Requests", FailedAt: start(),
+			}, "trouble.waiting",
+		},
+		"over its share for a moment": {
+			turning{mode: store.Webhook}, health.Webhook{
+				URL: "https://x", Pending: 3, LastError: "Wrong response from the webhook: 429 Too Many Requests", FailedAt: start(),
+			}, "",
+		},
 		"decided nothing, for an error": {turning{mode: store.Auto, err: errors.New("no table")}, failing, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -408,6 +418,7 @@ func TestModesOfUpdates(t *testing.T) {
 			w.Failover = &c.decided
 			w.set("demo", c.hook, nil)
 			require.NoError(t, w.CheckNow(t.Context(), "demo"))
+			require.Equal(t, c.hook.LastError == "" && c.hook.Pending > 0, c.decided.failing, "what may be mended by fetching")
 
 			told := w.paper.taken()
 			if c.key == "" {

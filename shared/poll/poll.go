@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -60,6 +61,7 @@ type Options struct {
 	Slots   *limit.Slots // of Lease
 	Updates queue.Sender // FIFO
 	Urgent  webhook.Urgent
+	Gate    webhook.Gate // nil: everything comes in
 	Kinds   []string
 	Clock   clock.Clock
 	For     time.Duration // how long one Poll goes on, where any store polls
@@ -114,15 +116,20 @@ func (p *Poller) tend(ctx context.Context, of string, until time.Time) {
 	}
 }
 
+// feed is what is known of a store's updates while they are fetched.
+type feed struct {
+	of       string
+	offset   int64 // all below are in the queue, or answered
+	failed   int   // calls in a row
+	answered map[int64]bool
+}
+
 // fetch fetches updates until the time is over or the store is turned back. An
 // error says why it gave up.
 func (p *Poller) fetch(ctx context.Context, of string, until time.Time) error {
-	var (
-		offset int64
-		failed int
-	)
+	from := &feed{of: of, answered: map[int64]bool{}}
 
-	defer func() { p.confirm(ctx, of, offset) }()
+	defer func() { p.confirm(ctx, from) }()
 
 	for until.Sub(p.Clock.Now()) >= shortest {
 		found, err := p.Stores.Latest(ctx, of)
@@ -131,60 +138,81 @@ func (p *Poller) fetch(ctx context.Context, of string, until time.Time) error {
 		}
 
 		if !found.Polling {
-			// Before the webhook is set, or it would push them all again.
-			p.confirm(ctx, of, offset)
-			offset = 0
+			p.confirm(ctx, from) // before the webhook is set, or it would push them all again
 		}
 
 		if err := p.Intake.Settle(ctx, of); err != nil || !found.Polling {
 			return err
 		}
 
-		next, err := p.round(ctx, of, offset, until)
-		if err == nil {
-			offset, failed = next, 0
-
-			continue
-		}
-
-		if err := p.bear(ctx, of, err, failed); err != nil {
+		if err := p.round(ctx, from, until); err == nil {
+			from.failed = 0
+		} else if err := p.bear(ctx, from, err); err != nil {
 			return err
 		}
-
-		failed++
 	}
 
 	return nil
 }
 
-// round fetches once and gives the next offset: only what the queue has is
-// confirmed by the next round.
-func (p *Poller) round(ctx context.Context, of string, offset int64, until time.Time) (int64, error) {
-	bodies, err := p.Bots.Updates(ctx, of, offset, min(longest, until.Sub(p.Clock.Now())), p.Kinds)
+// round fetches once: only what the queue has is confirmed by the next round.
+// A store that is over its share leaves the rest with Telegram for a while.
+func (p *Poller) round(ctx context.Context, from *feed, until time.Time) error {
+	bodies, err := p.Bots.Updates(ctx, from.of, from.offset, min(longest, until.Sub(p.Clock.Now())), p.Kinds)
 	if err != nil {
-		return offset, err
+		return err
 	}
 
-	var messages []queue.Message
+	var (
+		messages []queue.Message
+		held     time.Duration
+		next     = from.offset
+	)
 
 	for _, body := range bodies {
 		var head struct {
 			ID int64 `json:"update_id"`
 		}
 		if err := json.Unmarshal(body, &head); err != nil || head.ID <= 0 {
-			return offset, errs.Wrap(err, errs.Unavailable, "fetch updates: one has no update_id")
+			return errs.Wrap(err, errs.Unavailable, "fetch updates: one has no update_id")
 		}
 
-		offset = max(offset, head.ID+1)
+		message, ok := p.read(logging.With(ctx, logging.Update, head.ID), from, head.ID, body)
 
-		if message, ok := p.read(logging.With(ctx, logging.Update, head.ID), of, body); ok {
+		if ok && held == 0 && p.Gate != nil {
+			held = p.Gate.Enter(ctx, from.of)
+		}
+
+		if held > 0 {
+			continue // behind it are only looked for payments, which cannot wait
+		}
+
+		next = max(next, head.ID+1)
+
+		if ok {
 			messages = append(messages, message)
 		}
 	}
 
+	if err := p.send(ctx, messages); err != nil {
+		return err
+	}
+
+	from.offset = next
+	maps.DeleteFunc(from.answered, func(update int64, _ bool) bool { return update < next })
+
+	if held > 0 {
+		slog.InfoContext(ctx, "updates left with Telegram: the store is over its share", "wait_ms", held.Milliseconds())
+		pause(ctx, min(held, until.Sub(p.Clock.Now())))
+	}
+
+	return nil
+}
+
+func (p *Poller) send(ctx context.Context, messages []queue.Message) error {
 	for _, wave := range waves(messages) {
 		if err := p.Updates.Send(ctx, wave...); err != nil {
-			return 0, errs.Context(err, "put %d updates into their queue", len(wave))
+			return errs.Context(err, "put %d updates into their queue", len(wave))
 		}
 	}
 
@@ -192,13 +220,17 @@ func (p *Poller) round(ctx context.Context, of string, offset int64, until time.
 		slog.InfoContext(ctx, "updates queued", "count", len(messages))
 	}
 
-	return offset, nil
+	return nil
 }
 
 // read gives the message of an update; false where it was answered at once, or
 // can never be handled.
-func (p *Poller) read(ctx context.Context, of string, body []byte) (queue.Message, bool) {
-	update, err := webhook.Read(ctx, of, body, p.Urgent)
+func (p *Poller) read(ctx context.Context, from *feed, id int64, body []byte) (queue.Message, bool) {
+	if from.answered[id] {
+		return queue.Message{}, false
+	}
+
+	update, err := webhook.Read(ctx, from.of, body, p.Urgent)
 	if err == nil && update.Reply == nil {
 		err = queue.Validate([]queue.Message{update.Message}, true)
 	}
@@ -213,9 +245,11 @@ func (p *Poller) read(ctx context.Context, of string, body []byte) (queue.Messag
 		return update.Message, true
 	}
 
+	from.answered[id] = true
+
 	// A payment waits for 10 seconds only: another try would come too late, and
 	// nobody is charged without an answer.
-	if err := p.Bots.Reply(ctx, of, update.Reply); err != nil {
+	if err := p.Bots.Reply(ctx, from.of, update.Reply); err != nil {
 		slog.ErrorContext(ctx, "update not answered in time", "kind", update.Kind, "error", err)
 	} else {
 		slog.InfoContext(ctx, "update answered at once", "kind", update.Kind)
@@ -246,12 +280,13 @@ func waves(messages []queue.Message) [][]queue.Message {
 }
 
 // bear waits where another try may help, and gives the error where it does not.
-func (p *Poller) bear(ctx context.Context, of string, err error, failed int) error {
-	wait := min(firstPause<<min(failed, 10), longestPause)
+func (p *Poller) bear(ctx context.Context, from *feed, err error) error {
+	wait := min(firstPause<<min(from.failed, 10), longestPause)
+	from.failed++
 
 	switch errs.CodeOf(err) {
 	case errs.Conflict:
-		reclaimed, failure := p.Intake.Reclaim(ctx, of)
+		reclaimed, failure := p.Intake.Reclaim(ctx, from.of)
 		if failure != nil {
 			return failure
 		}
@@ -277,14 +312,16 @@ func (p *Poller) bear(ctx context.Context, of string, err error, failed int) err
 
 // confirm tells Telegram what the queue has, so that it is not given again.
 // Should this fail, it comes again, and is recognised.
-func (p *Poller) confirm(ctx context.Context, of string, offset int64) {
-	if offset == 0 {
+func (p *Poller) confirm(ctx context.Context, from *feed) {
+	if from.offset == 0 {
 		return
 	}
 
-	if _, err := p.Bots.Updates(ctx, of, offset, 0, p.Kinds); err != nil {
+	if _, err := p.Bots.Updates(ctx, from.of, from.offset, 0, p.Kinds); err != nil {
 		slog.WarnContext(ctx, "updates not confirmed, they come again", "error", err)
 	}
+
+	from.offset = 0
 }
 
 // pause waits, unless the context ends before; it then gives false.

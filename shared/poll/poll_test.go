@@ -238,6 +238,93 @@ func TestPaymentsAreAnsweredAtOnce(t *testing.T) {
 	})
 }
 
+// gate lets in some, and then some more after each wait.
+type gate struct{ most, left int }
+
+func (g *gate) Enter(context.Context, string) time.Duration {
+	if g.left--; g.left < 0 {
+		g.left = g.most
+
+		return 1500 * time.Millisecond
+	}
+
+	return 0
+}
+
+// A store over its share is slowed down, as it is by the webhook; payments that
+// stand behind the others are answered at once, and once.
+func TestShareOfAStore(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Gate = &gate{10, 10}
+		w.Urgent = func(_ context.Context, _, kind string, _ []byte) (any, bool) {
+			return "yes", kind == "pre_checkout_query"
+		}
+
+		for at := range 40 {
+			w.telegram.Say("kopi", int64(at%3))
+		}
+
+		w.telegram.Happen("kopi", 42, "pre_checkout_query", `{"id":"q"}`)
+
+		go func() {
+			time.Sleep(2 * time.Second)
+			assert.Len(t, w.updates.All(), 20)
+			assert.Len(t, w.telegram.Replies("kopi"), 1)
+		}()
+
+		w.poll(t)
+		requireInOrder(t, w, 40)
+		require.Zero(t, w.telegram.Waiting("kopi"))
+		require.Len(t, w.telegram.Replies("kopi"), 1)
+	})
+}
+
+// partial is a queue that takes every other message of a sending that has
+// several, as SQS may, and says so.
+type partial struct {
+	*queues.Queue
+
+	failures int
+}
+
+func (p *partial) Send(ctx context.Context, messages ...queue.Message) error {
+	if p.failures == 0 || len(messages) < 2 {
+		return p.Queue.Send(ctx, messages...)
+	}
+
+	p.failures--
+
+	for at, message := range messages {
+		if at%2 == 1 {
+			if err := p.Queue.Send(ctx, message); err != nil {
+				return err
+			}
+		}
+	}
+
+	return errs.New(errs.Unavailable, "some of the batch were refused")
+}
+
+// A queue that takes a part of a sending does not bring a chat out of order.
+func TestOrderHoldsWhereAPartIsTaken(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Updates = &partial{w.updates, 4}
+
+		for at := range 30 {
+			w.telegram.Say("kopi", int64(at/2%5)) // each chat has two in a row
+		}
+
+		w.poll(t)
+		requireInOrder(t, w, 30)
+	})
+}
+
 // What is no update, and what the queue never takes, does not hold up what follows.
 func TestWhatCannotBeHandledIsDropped(t *testing.T) {
 	t.Parallel()
