@@ -201,7 +201,9 @@ func (w *world) run() {
 	w.plan.Pause(false)
 	everything.Go(func() { w.telegram.Run(ctx) })
 	everything.Go(func() { w.handle(ctx) })
-	everything.Go(func() { w.every(ctx, time.Minute, 90*time.Second, func(ctx context.Context) { w.ignore(w.poller.Poll(ctx)) }) })
+	everything.Go(func() {
+		w.every(ctx, time.Minute, 90*time.Second, func(ctx context.Context) { w.ignore(w.poller.Poll(ctx)) })
+	})
 	everything.Go(func() { w.every(ctx, 5*time.Minute, time.Minute, w.look) })
 
 	for _, id := range stores() {
