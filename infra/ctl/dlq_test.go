@@ -164,10 +164,12 @@ func TestRedriveBringsDeadLettersBackInTheirOrder(t *testing.T) {
 
 	entries := d.told(t, "demo")
 	require.Len(t, entries, 24)
-	require.Equal(t, "dlq redrive", entries[0].Action)
-	require.Equal(t, "the bug is mended", entries[0].Reason)
-	require.Equal(t, "by arn:aws:iam::1:user/dewi", entries[0].After)
-	require.Contains(t, entries[0].Before, "cause-")
+
+	for _, entry := range entries {
+		require.Equal(t, "dlq redrive", entry.Action)
+		require.Equal(t, "the bug is mended", entry.Reason)
+		require.Equal(t, "by arn:aws:iam::1:user/dewi", entry.After)
+	}
 
 	require.ErrorContains(t, d.dlqRedrive(t.Context(), []string{"relay"}), "cannot be brought back")
 }

@@ -116,7 +116,9 @@ func (c *Catalog) Status(language string, of store.Store, status health.Status) 
 	if status.At.IsZero() {
 		lines = append(lines, words.html("status.never", nil))
 	} else {
-		lines = append(lines, words.html("status.seen", errs.Args{"When": words.moment(status.At, zone)}), "")
+		lines = append(lines, words.html("status.seen", errs.Args{
+			"When": words.moment(status.At, zone), "Second": inZone(status.At, zone).Format("05"), // a look now shows at once
+		}), "")
 		lines = append(lines, words.parts(status)...)
 		lines = append(lines, words.troubles(status, zone)...)
 	}

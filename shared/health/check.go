@@ -101,6 +101,12 @@ func (c Check) look(ctx context.Context, within time.Duration) Reading {
 	done := make(chan outcome, 1)
 
 	go func() {
+		defer func() { // a defect in one check must not keep the others from being looked at
+			if defect := recover(); defect != nil {
+				done <- outcome{err: errs.New(errs.Internal, "check %s %s: %v", c.Name, c.Of, defect)}
+			}
+		}()
+
 		reading, err := c.Run(ctx)
 		done <- outcome{reading, err}
 	}()

@@ -38,9 +38,10 @@ const starsGateway = "stars"
 
 // ofPlatform gives the checks of what all stores share.
 func (c *Checker) ofPlatform(due func(Check) bool) []Check {
-	checks := []Check{
-		c.table("state", c.State), c.table("scratch", c.Scratch), c.bucket(),
-		c.backup(), c.parameters(),
+	checks := []Check{c.table("state", c.State), c.table("scratch", c.Scratch)}
+
+	if c.Bucket != nil {
+		checks = append(checks, c.bucket())
 	}
 
 	for name, waiting := range c.Queues {
@@ -57,7 +58,12 @@ func (c *Checker) ofPlatform(due func(Check) bool) []Check {
 		}
 	}
 
-	return append(checks, c.measured(due)...)
+	if c.Cloud != nil {
+		checks = append(checks, c.backup(), c.parameters())
+		checks = append(checks, c.measured(due)...)
+	}
+
+	return checks
 }
 
 // webhook looks at how Telegram gets rid of a store's updates.

@@ -23,8 +23,8 @@ import (
 	"github.com/lapak-id/lapak/shared/topic"
 )
 
-// Options say what is looked at. Gateways, Speech and Failover may be nil:
-// nobody pays, nobody listens, or all updates are pushed then.
+// Options say what is looked at. What is nil of Bucket, Gateways, Speech,
+// Certificates and Cloud is not; without Failover all updates are pushed.
 type Options struct {
 	State        table.Table
 	Scratch      table.Table
@@ -130,6 +130,10 @@ func (c *Checker) look(ctx context.Context, stores []store.Store, before map[str
 	}
 
 	for _, host := range hosts.all(expected, before[""]) {
+		if c.Certificates == nil {
+			break
+		}
+
 		certificates = append(certificates, c.certificate(host))
 	}
 
