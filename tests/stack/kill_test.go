@@ -173,7 +173,7 @@ func TestKilledAlertLosesNothing(t *testing.T) {
 	shop, owner := openShopWithOwner(t)
 	sari := shop.customer(t, "id")
 	name := fmt.Sprintf("lapak-killed-%d", owner.User)
-	telling := gateway.catch(t, "DynamoDB.PutItem", false, name, shop.ID)
+	telling := gateway.catch(t, "DynamoDB.PutItem", false, name, fmt.Sprint(owner.User), `told`)
 
 	sari.sends("voice", "voice-en-2.ogg")
 	ring(t, name, "ALARM", time.Now())
