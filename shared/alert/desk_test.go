@@ -698,6 +698,31 @@ func TestAcknowledgedTroublesAreNotCountedInTheChat(t *testing.T) {
 	assert.Equal(t, "[kopi] QRIS fails over after 6m0s, known to Dewi", d.shown[first])
 }
 
+// Who has acknowledged a warning hears when it becomes critical.
+func TestWorseThanAcknowledged(t *testing.T) {
+	t.Parallel()
+
+	d := newDesk(t, map[string]int64{"kopi": dewi})
+	report := func(severity alert.Severity) {
+		t.Helper()
+		d.clock.Advance(time.Minute)
+		require.NoError(t, d.reportOf(d.Desk, alert.Alert{
+			Store: "kopi", Key: "k", Title: string(severity), Severity: severity, At: d.clock.Now(),
+		}))
+		d.pass(editWait)
+	}
+
+	report(alert.Warning)
+
+	_, err := d.Press(t.Context(), alert.Press{Person: dewi, Name: "Dewi", Button: d.press["ack"]})
+	require.NoError(t, err)
+	report(alert.Warning)
+	assert.Contains(t, d.shown[first], "warning since 07:01:00, 1 times, known to Dewi")
+	report(alert.Critical)
+	assert.Contains(t, d.shown[first], "critical since 07:01:00, 3 times")
+	assert.NotContains(t, d.shown[first], "known")
+}
+
 func TestMutedTroublesAreSilentForAnHour(t *testing.T) {
 	t.Parallel()
 

@@ -553,15 +553,19 @@ func cutLast(text, separator string) (string, string, bool) {
 
 // Severity gives the worst of the troubles that are not over.
 func (s Storm) Severity() Severity {
-	order := []Severity{Info, Warning, Critical}
 	worst := Info
 
 	for _, of := range s.Troubles {
-		severity := cmp.Or(of.Alert.Severity, Warning)
-		if !of.Over && slices.Index(order, severity) > slices.Index(order, worst) {
-			worst = severity
+		if !of.Over && worse(of.Alert.Severity, worst) {
+			worst = cmp.Or(of.Alert.Severity, Warning)
 		}
 	}
 
 	return worst
+}
+
+func worse(a, than Severity) bool {
+	order := []Severity{Info, Warning, Critical}
+
+	return slices.Index(order, cmp.Or(a, Warning)) > slices.Index(order, cmp.Or(than, Warning))
 }

@@ -106,6 +106,10 @@ func takeIn(t *Trouble, of store.Store, reported Alert) {
 	t.Store, t.Name, t.Language, t.TimeZone = reported.Store, of.Name, of.Language, of.TimeZone
 
 	if !reported.Recovered && !late {
+		if worse(reported.Severity, t.Alert.Severity) { // what is known is not this bad
+			t.AckedBy, t.AckedAt = "", time.Time{}
+		}
+
 		t.Alert, t.Last = reported, later(t.Last, reported.At)
 	}
 }
