@@ -212,9 +212,11 @@ func (c *Chat) pressAlert(ctx context.Context, r *request) error {
 		return c.oldTap(ctx, r)
 	}
 
-	done, err := c.Alerts.Press(ctx, alert.Press{
-		Person: r.from.ID, Name: r.person().Name, Button: r.value(tapAlert),
-	})
+	return c.decide(ctx, r, r.value(tapAlert))
+}
+
+func (c *Chat) decide(ctx context.Context, r *request, button string) error {
+	done, err := c.Alerts.Press(ctx, alert.Press{Person: r.from.ID, Name: r.person().Name, Button: button})
 	if errs.Is(err, errs.NotFound) {
 		r.toast = r.words.plain("alert.toast_old", nil)
 

@@ -181,3 +181,33 @@ func TestOnlyTheOwnerHearsOfTrouble(t *testing.T) {
 	require.Contains(t, press(owner, ack), "Gangguan ini sudah selesai", "an old button explains")
 	require.Equal(t, 1, w.phone.said())
 }
+
+// In the owner's own bot owners also list what they have muted.
+func TestMutedTroublesAreListed(t *testing.T) {
+	t.Parallel()
+
+	w := newOffice(t)
+	desk := w.withDesk()
+
+	_, err := w.stores.Change(t.Context(), demo, func(of *store.Store) { of.Owner = ani })
+	require.NoError(t, err)
+
+	w.says(ani, "id", "/mute")
+	require.Contains(t, w.phone.message(0).HTML, "Tidak ada gangguan yang dibisukan")
+
+	w.trouble(desk, false)
+
+	trouble := w.phone.message(0)
+	require.Contains(t, trouble.HTML, "🔴 [Toko Kopi &lt;Digital&gt;] Kritis")
+	w.says(ani, "id", "tap "+trouble.Buttons[0][1].Data)
+	w.says(ani, "id", "/mute")
+
+	list := w.phone.message(0)
+	require.Contains(t, list.HTML, "• [Toko Kopi &lt;Digital&gt;] Pembayaran pakasir gagal · sampai 21 Nov 15.06")
+	w.says(ani, "id", "tap "+list.Buttons[0][0].Data)
+	require.Equal(t, "Oke, kubunyikan lagi.", w.phone.toast())
+	require.Contains(t, w.phone.message(0).HTML, "Tidak ada gangguan yang dibisukan")
+
+	w.says(3003, "id", "tap "+trouble.Buttons[0][0].Data)
+	require.Contains(t, w.phone.toast(), "Gangguan ini sudah selesai", "others' buttons do nothing")
+}

@@ -51,6 +51,7 @@ func officeTaps() []route {
 		{tapStatus, (*Chat).openStatus},
 		{tapLookNow, (*Chat).lookNow},
 		{tapAlert, (*Chat).pressAlert},
+		{tapHear, (*Chat).hearAgain},
 		{tapForm, (*Chat).tappedForm},
 		{tapStores, (*Chat).turnStores},
 		{tapPause, (*Chat).pauseStore},
@@ -189,11 +190,23 @@ func (c *Chat) officeMuted(ctx context.Context, r *request) error {
 		}))
 		label, _ := fit(title, longestLabel)
 		buttons = append(buttons, []message.Button{{
-			Text: r.words.plain("office.button_unmute", errs.Args{"Title": label}), Data: tapAlert + of.Button(alert.Unmute),
+			Text: r.words.plain("office.button_unmute", errs.Args{"Title": label}), Data: tapHear + of.Button(alert.Unmute),
 		}})
 	}
 
 	return c.show(ctx, r, message.Text{HTML: strings.Join(lines, "\n"), Buttons: append(buttons, r.words.backTo("home"))})
+}
+
+// tapHear begins the buttons below that list.
+const tapHear = "hear:"
+
+// hearAgain ends a mute and shows what is left of the list.
+func (c *Chat) hearAgain(ctx context.Context, r *request) error {
+	if err := c.decide(ctx, r, r.value(tapHear)); err != nil {
+		return err
+	}
+
+	return c.inOffice(ctx, r, route{handle: (*Chat).officeMuted})
 }
 
 // longestLabel is how much of a title stands in a button.

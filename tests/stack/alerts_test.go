@@ -141,8 +141,8 @@ func healthTrials() []trial {
 
 // fits reports whether a key is one of a pattern's.
 func fits(pattern, key string) bool {
-	before, behind, any := strings.Cut(pattern, "*")
-	if !any {
+	before, behind, varies := strings.Cut(pattern, "*")
+	if !varies {
 		return pattern == key
 	}
 
@@ -349,8 +349,9 @@ func (s *scene) row(of trial, told control.Message) string {
 func writePage(t *testing.T, rows []string) {
 	t.Helper()
 
-	page := "# Every alert\n\nEach row is a fault that a test injects (`tests/stack/alerts_test.go`) and the message that then arrived in " +
-		"the chat of\nan owner who speaks Indonesian. Names, times and numbers of orders are made alike. A `*` stands for what varies.\n\n" +
+	page := "# Every alert\n\nEach row is a fault that a test injects (`tests/stack/alerts_test.go`) and the message that then " +
+		"arrived in the chat of\nan owner who speaks Indonesian. Names, times and numbers of orders are made alike. " +
+		"A `*` stands for what varies.\n\n" +
 		"| alert | fault | message |\n|---|---|---|\n" + strings.Join(rows, "\n") + "\n"
 
 	for _, path := range []string{filepath.Join(root, ".build", "alerts.md"), filepath.Join(root, alertsPage)} {
