@@ -38,9 +38,9 @@ type Options struct {
 	Speech       Speech
 	Certificates Certificates
 	Cloud        Cloud
-	Functions    []string // names, as AWS knows them
-	Namespace    string   // of the platform's own metrics
-	Thresholds   Thresholds
+	Functions    []string   // names, as AWS knows them
+	Namespace    string     // of the platform's own metrics
+	Thresholds   Thresholds // nil: DefaultThresholds
 	Alerts       topic.Publisher
 	Metrics      *metric.Emitter
 	Clock        clock.Clock
@@ -50,7 +50,13 @@ type Options struct {
 type Checker struct{ Options }
 
 // New makes a checker.
-func New(options Options) *Checker { return &Checker{options} }
+func New(options Options) *Checker {
+	if options.Thresholds == nil {
+		options.Thresholds = DefaultThresholds() // a setting that is empty is not read at all
+	}
+
+	return &Checker{options}
+}
 
 // Check looks at every store and at what they share, stores the results, and
 // publishes an alert where a trouble has begun or ceased. What cannot be looked

@@ -432,3 +432,12 @@ func TestModesOfUpdates(t *testing.T) {
 		})
 	}
 }
+
+// A setting that is empty is not read at all: the thresholds are the defaults
+// then, not zeros by which everything is a trouble.
+func TestWithoutThresholdsTheDefaultsCount(t *testing.T) {
+	t.Parallel()
+
+	checker := health.New(health.Options{})
+	require.Equal(t, health.DefaultThresholds(), checker.Thresholds)
+}

@@ -62,11 +62,11 @@ type scene struct {
 // read what has changed on the page.
 func trials() []trial {
 	return append([]trial{
-		{"webhook", "the store's webhook leads to an address that answers 404", brokenWebhook, "gagal mengirim"},
-		{"webhook", "the store's webhook is deleted", deletedWebhook, "belum dipasang"},
+		{"webhook", "the store is in mode webhook, and its webhook answers 404", pushedOnly, "gagal mengirim"},
 		{"webhook", "Telegram refuses the store's bot token", refusedToken, "menolak token"},
 		{"gateway-*", "the payment gateway answers three calls with 503", downGateway, "Pembayaran pakasir gagal"},
 		{"held-*", "a buyer pays and has blocked the bot", blockedBuyer, "memblokir bot"},
+		{"webhook", "the store is in mode auto, and its webhook answers 404", brokenWebhook, "dijemput"},
 		{"*-not-empty", "a message lies in the dead-letter queue of downloads", deadLetter, "Pesan gagal di antrean"},
 	}, append(alarmTrials(), healthTrials()...)...)
 }
@@ -203,12 +203,10 @@ func brokenWebhook(t *testing.T, at *scene) {
 	invoke(t, "health", event(t, "health"))
 }
 
-func deletedWebhook(t *testing.T, at *scene) {
+func pushedOnly(t *testing.T, at *scene) {
 	t.Helper()
-	recoveredOf(t, at, "Webhook")
-	t.Cleanup(func() { hook(t, at.shop, cloud.WebhookURL(at.ID)) })
-	botCall(t, at.shop, "deleteWebhook")
-	invoke(t, "health", event(t, "health"))
+	operate(t, "store", "mode", at.ID, "webhook")
+	brokenWebhook(t, at)
 }
 
 func refusedToken(t *testing.T, at *scene) {
@@ -231,25 +229,6 @@ func recoveredOf(t *testing.T, at *scene, title string) {
 	t.Helper()
 	invoke(t, "health", event(t, "health"))
 	at.boss.wait(control.Condition{Text: title, Edited: true})
-}
-
-// botCall calls a method of the Bot API as the store's bot.
-func botCall(t *testing.T, of shop, method string) {
-	t.Helper()
-
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, cloud.Telegram+"/bot"+of.Token+"/"+method, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s, %v", method, response.Status, err)
-	}
 }
 
 // downGateway has three people order while the gateway is out of order.

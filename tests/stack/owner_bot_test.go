@@ -45,6 +45,8 @@ func openOffice(t *testing.T) shop {
 // tests, who are told of the platform only as long as it has no operator.
 func TestOwnersBot(t *testing.T) {
 	shop, owner := openShopWithOwner(t)
+	operate(t, "store", "mode", shop.ID, "webhook") // in mode auto, its messages would be fetched instead
+
 	office := openOffice(t)
 
 	// Nobody has pressed Start there: the shop's own bot tells.
