@@ -184,7 +184,7 @@ func targetOf(text, bot string) string {
 	}
 
 	page, err := url.Parse(text)
-	if err != nil || page.User != nil || page.Scheme != "https" && page.Scheme != "http" || !strings.Contains(page.Host, ".") {
+	if strings.ContainsAny(text, " \"<>") || err != nil || page.User != nil || page.Scheme != "https" && page.Scheme != "http" || !strings.Contains(page.Host, ".") {
 		return ""
 	}
 

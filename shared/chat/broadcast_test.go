@@ -12,6 +12,8 @@ import (
 
 	"github.com/lapak-id/lapak/shared/broadcast"
 	"github.com/lapak-id/lapak/shared/chat"
+	"github.com/lapak-id/lapak/shared/errs"
+	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/user"
 )
@@ -214,4 +216,189 @@ func TestABroadcastIsToldAsItIs(t *testing.T) {
 
 	done.Paid, done.Language = true, "en"
 	require.Contains(t, picture(texts.Report(of, done)), "Costs 9,812 Stars at most")
+}
+
+// composed has somebody write a broadcast up to the question whether it is to be sent.
+func (p *person) composed(text string) {
+	p.t.Helper()
+	p.tapsBlind("staff:compose")
+	p.says(text)
+	p.taps("form:last")
+	p.taps("form:save")
+}
+
+func (m *market) campaigns() []broadcast.Campaign {
+	m.t.Helper()
+
+	found, err := broadcast.NewService(m.state, m.stores, m.users, m.now).List(m.t.Context(), demo)
+	require.NoError(m.t, err)
+
+	return found
+}
+
+// The button that sends it off makes one broadcast, however often it is tapped
+// or its tap delivered, and whatever fails between.
+func TestABroadcastIsSentOffOnce(t *testing.T) {
+	t.Parallel()
+
+	m := newMarket(t)
+	boss := &person{m, owner, "Budi", "id"}
+	boss.composed("Halo")
+
+	send := m.press("staff:launch")
+	send.CallbackQuery.From, send.UpdateID = *from(owner, "id"), 999
+	send.CallbackQuery.Message = &telego.Message{
+		MessageID: m.phone.last, Date: 1, Chat: telego.Chat{ID: owner, Type: telego.ChatTypePrivate},
+	}
+
+	m.phone.fail(errs.New(errs.Unavailable, "Telegram is down"))
+	require.Error(t, m.try(send, 1))
+	require.Empty(t, m.campaigns(), "what cannot be shown is not begun")
+
+	require.NoError(t, m.try(send, 2))
+	require.NoError(t, m.try(send, 3))
+
+	send.UpdateID = 1000 // another tap
+	require.NoError(t, m.try(send, 1))
+	m.work()
+
+	made := m.campaigns()
+	require.Len(t, made, 1)
+	require.Equal(t, message.Address{Store: demo, Chat: owner, Message: m.phone.last}, made[0].Notice)
+	require.Equal(t, int64(owner), made[0].Author)
+	require.Equal(t, [][]message.Button{{{Text: "🔕 Tanpa promo", Data: "promo:off"}}}, made[0].Content.Buttons)
+	require.NotEmpty(t, m.broadcasts, "those who send it were told")
+}
+
+// Who changes a broadcast after its preview makes another one: the first stays
+// what it was.
+func TestAChangedBroadcastIsAnother(t *testing.T) {
+	t.Parallel()
+
+	m := newMarket(t)
+	boss := &person{m, owner, "Budi", "id"}
+	boss.composed("Satu")
+
+	first := m.press("staff:launch").CallbackQuery.Data
+
+	boss.taps("staff:recompose")
+	boss.taps("form:change:7:0")
+	boss.says("Dua")
+	boss.taps("form:save")
+	boss.tapsBlind(first)
+	require.Empty(t, m.campaigns())
+	require.Equal(t, "Siaran itu sudah tidak ada.", m.phone.toast())
+
+	boss.says("/siaran")
+	require.Empty(t, m.campaigns())
+}
+
+// A content that Telegram refuses comes back to its author, who can change it.
+func TestARefusedPreviewIsTold(t *testing.T) {
+	t.Parallel()
+
+	m := newMarket(t)
+	boss := &person{m, owner, "Budi", "id"}
+	boss.tapsBlind("staff:compose")
+	boss.says("Halo")
+	boss.taps("form:last")
+
+	save := m.press("form:save")
+	m.phone.fail(nil, errs.New(errs.Invalid, "Bad Request: BUTTON_URL_INVALID")) // the counting is shown, the preview is not
+	boss.does(save)
+	require.Contains(t, m.phone.message(0).HTML, "Telegram menolak pesan ini")
+	require.Contains(t, m.phone.message(0).HTML, "Sudah benar?")
+
+	boss.taps("form:save")
+	boss.taps("staff:launch")
+	require.Len(t, m.campaigns(), 1)
+}
+
+// Only the owner begins to pay; what an admin may use is then theirs too.
+func TestTheOwnerSwitchesPaidBroadcastsOn(t *testing.T) {
+	t.Parallel()
+
+	m := newMarket(t)
+	boss, admin := &person{m, owner, "Budi", "id"}, &person{m, citra, "Citra", "id"}
+	admin.says("/start")
+	_, err := m.users.Appoint(t.Context(), demo, citra, user.Admin)
+	require.NoError(t, err)
+	boss.crowd(2_000)
+
+	admin.composed("Halo")
+	require.NotContains(t, picture(m.phone.message(0)), "staff:faster")
+
+	paid := strings.Replace(m.press("staff:launch").CallbackQuery.Data, "launch", "launchpaid", 1)
+	admin.tapsBlind(paid)
+	require.Contains(t, m.phone.message(0).HTML, "belum dinyalakan pemilik toko")
+	require.Empty(t, m.campaigns())
+
+	boss.composed("Halo")
+	boss.taps("staff:faster")
+	boss.taps("staff:launchpaid")
+	require.Len(t, m.campaigns(), 1)
+	require.True(t, m.campaigns()[0].Paid)
+
+	of, err := m.stores.Get(t.Context(), demo)
+	require.NoError(t, err)
+	require.True(t, of.Broadcast.Paid)
+
+	admin.composed("Halo lagi")
+	require.Contains(t, picture(m.phone.message(0)), "staff:faster")
+}
+
+// A time that passes while a broadcast waits to be sent off is asked for again.
+func TestABroadcastIsNotSentAtATimeThatIsOver(t *testing.T) {
+	t.Parallel()
+
+	m := newMarket(t)
+	boss := &person{m, owner, "Budi", "id"}
+	boss.tapsBlind("staff:compose")
+	boss.says("Halo")
+	boss.taps("form:last")
+	boss.taps("form:change:7:6")
+	boss.says("14.30")
+	boss.taps("form:save")
+
+	m.now.Advance(time.Hour)
+	boss.taps("staff:launch")
+	require.Equal(t, "Waktunya sudah lewat. Pilih waktu yang lain ya.", m.phone.toast())
+	require.Empty(t, m.campaigns())
+
+	boss.taps("form:save")
+	require.Contains(t, m.phone.message(0).HTML, "Waktunya sudah lewat")
+	boss.taps("form:change:7:6")
+	boss.taps("form:pick:6:hour")
+	boss.taps("form:save")
+	boss.taps("staff:launch")
+	require.Len(t, m.campaigns(), 1)
+	require.Equal(t, broadcast.Scheduled, m.campaigns()[0].State)
+	require.WithinDuration(t, m.now.Now().Add(time.Hour), m.campaigns()[0].StartAt, time.Minute)
+}
+
+// A video that answers the form is no recording; without the form it is.
+func TestAVideoIsWhatItIsAskedFor(t *testing.T) {
+	t.Parallel()
+
+	m := newMarket(t)
+	boss := &person{m, owner, "Budi", "id"}
+
+	film := func() telego.Update {
+		sent := m.text("")
+		sent.Message.Video = &telego.Video{FileID: "film", FileUniqueID: "film", Duration: 9, FileSize: 1000}
+
+		return sent
+	}
+
+	boss.tapsBlind("staff:compose")
+	boss.does(film())
+	require.Contains(t, m.phone.message(0).HTML, "2/7")
+
+	recording := film()
+	recording.Message.From, recording.Message.Chat.ID = from(owner, "id"), owner
+	m.do(recording)
+
+	page, err := m.jobs.History(t.Context(), demo, owner, "", 1)
+	require.NoError(t, err)
+	require.Len(t, page.Jobs, 1, "the question of buttons asks for none")
 }

@@ -75,7 +75,7 @@ func (w Words) advance(of store.Store, campaign broadcast.Campaign) []string {
 		return []string{w.html("broadcast.planning", nil)}
 	}
 
-	percent := counts.Seen() * hundred / counts.Planned
+	percent := clamp(counts.Seen() * hundred / counts.Planned)
 	args := errs.Args{
 		"Bar": bar(percent), "Percent": percent, "Seen": counts.Seen(), "Planned": counts.Planned,
 		"Left": w.duration(minutesFor(counts.Left(), broadcast.Rate(of, campaign.Paid))),

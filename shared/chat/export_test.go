@@ -3,6 +3,9 @@ package chat
 import (
 	"time"
 
+	"github.com/mymmrac/telego"
+
+	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/money"
 	"github.com/lapak-id/lapak/shared/store"
 )
@@ -67,3 +70,12 @@ func (c *Catalog) Readers(text string, now time.Time) map[string]string {
 
 	return read
 }
+
+// MarkupOf is markupOf.
+func MarkupOf(text string, entities []telego.MessageEntity) string { return markupOf(text, entities) }
+
+// ButtonsIn is buttonsIn.
+func ButtonsIn(text, bot string) ([][]message.Button, string) { return buttonsIn(text, bot) }
+
+// MomentIn is momentIn.
+func MomentIn(text string, now time.Time) (time.Time, bool) { return momentIn(text, now) }
