@@ -184,7 +184,11 @@ func targetOf(text, bot string) string {
 	}
 
 	page, err := url.Parse(text)
-	if strings.ContainsAny(text, " \"<>") || err != nil || page.User != nil || page.Scheme != "https" && page.Scheme != "http" || !strings.Contains(page.Host, ".") {
+	if err != nil || page.User != nil || strings.ContainsAny(text, " \"<>") || !strings.Contains(page.Host, ".") {
+		return ""
+	}
+
+	if page.Scheme != "https" && page.Scheme != "http" {
 		return ""
 	}
 

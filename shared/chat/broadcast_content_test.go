@@ -129,7 +129,9 @@ func TestButtonsAreReadLineByLine(t *testing.T) {
 
 // What is taken for buttons is what Telegram takes.
 func FuzzButtonsIn(f *testing.F) {
-	for _, seed := range []string{"A | https://x.id", "A | /shop\nB | x.id/?q=a b", "|", "A | https://x.id:99999", "A | //", "A | http://[::1.]"} {
+	for _, seed := range []string{
+		"A | https://x.id", "A | /shop\nB | x.id/?q=a b", "|", "A | https://x.id:99999", "A | //", "A | http://[::1.]",
+	} {
 		f.Add(seed)
 	}
 
