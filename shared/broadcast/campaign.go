@@ -46,7 +46,7 @@ type Campaign struct {
 	Due  time.Time `json:"due,omitzero"`
 	Seen int       `json:"seen,omitempty"`
 
-	// Counts is how far it is. Get and List fill it in; it is no part of the row.
+	// Counts is how far it is. Get fills it in; it is no part of the row.
 	Counts Counts `json:"-"`
 }
 

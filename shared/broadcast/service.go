@@ -395,8 +395,9 @@ func (s *Service) Get(ctx context.Context, store, campaign string) (Campaign, er
 // listed is how many campaigns a list shows.
 const listed = 50
 
-// List gives the last campaigns of a store, at most 50, in descending order of
-// their ids: ids that id.Dated makes come with the newest first.
+// List gives the last campaigns of a store, at most 50 and without their counts,
+// in descending order of their ids: ids that id.Dated makes come with the newest
+// first.
 func (s *Service) List(ctx context.Context, store string) ([]Campaign, error) {
 	tenant, err := table.TenantOf(store)
 	if err != nil {
@@ -418,18 +419,11 @@ func (s *Service) List(ctx context.Context, store string) ([]Campaign, error) {
 			return nil, err
 		}
 
-		if campaign, err = s.counted(ctx, campaign); err != nil {
-			return nil, err
-		}
-
 		found = append(found, campaign)
 	}
 
 	return found, nil
 }
-
-// estimatePage is how many people are counted at a time.
-const estimatePage = 500
 
 // Estimate counts the people of a store who are in an audience now.
 func (s *Service) Estimate(ctx context.Context, store string, audience Audience) (int, error) {
@@ -441,7 +435,7 @@ func (s *Service) Estimate(ctx context.Context, store string, audience Audience)
 	count, cursor := 0, ""
 
 	for {
-		people, next, err := s.people.Audience(ctx, of, audience, cursor, estimatePage)
+		people, next, err := s.people.Audience(ctx, of, audience, cursor, table.MaxPageRows)
 		if err != nil {
 			return 0, errs.Context(err, "estimate an audience of store %s", store)
 		}
