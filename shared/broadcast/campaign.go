@@ -156,7 +156,7 @@ const messagesPerStar = 10
 func Price(people int) int { return (people + messagesPerStar - 1) / messagesPerStar }
 
 // Took gives how long the campaign has been sending until a moment, pauses left out.
-func (c Campaign) Took(now time.Time) time.Duration {
+func (c *Campaign) Took(now time.Time) time.Duration {
 	switch {
 	case c.BegunAt.IsZero():
 		return 0

@@ -189,11 +189,11 @@ func (l *lane) work(ctx, running context.Context) error {
 
 // ended leaves out an error that says only that the run is over.
 func (*lane) ended(running context.Context, err error) error {
-	if running.Err() != nil {
-		return nil
+	if running.Err() == nil {
+		return err
 	}
 
-	return err
+	return nil
 }
 
 // done ends the campaign: nothing is left of it.

@@ -110,19 +110,19 @@ func (r *Runner) writePage(ctx context.Context, at place, planned plan, version 
 
 		err = r.Service.state.Write(ctx, ops...)
 		if !errs.Is(err, errs.Conflict) || table.Refused(err, 0) {
-			return err //nolint:wrapcheck // plan says what it is about
+			return err
 		}
 
 		// Behind the plan and the page stand the targets.
 		kept := slices.Clone(people)
-		for place := len(people) - 1; place >= 0; place-- {
+		for place := range slices.Backward(people) {
 			if table.Refused(err, place+targetsFrom) {
 				kept = slices.Delete(kept, place, place+1)
 			}
 		}
 
 		if len(kept) == len(people) { // the page is there: the plan moves with it, so it has changed too
-			return err //nolint:wrapcheck // plan says what it is about
+			return err
 		}
 
 		slog.InfoContext(ctx, "people who have the broadcast already are left out", "people", len(people)-len(kept))

@@ -50,7 +50,7 @@ func (r *Runner) report(ctx context.Context, asked Message) error {
 	}
 
 	if _, err := r.Scratch.Get(ctx, said.Key); !errs.Is(err, errs.NotFound) {
-		return err //nolint:wrapcheck // it says which row
+		return err
 	}
 
 	chat := campaign.Notice.Chat
@@ -153,7 +153,7 @@ func (l *lane) clearPage(ctx context.Context, row table.Row) error {
 		case errs.Is(err, errs.NotFound):
 			counts[failed]++
 		case err != nil:
-			return err //nolint:wrapcheck // it says which row
+			return err
 		case one.State == processing:
 			counts[unsure]++
 		case one.State.final():
@@ -166,5 +166,5 @@ func (l *lane) clearPage(ctx context.Context, row table.Row) error {
 		return err
 	}
 
-	return l.Service.state.Write(ctx, ops...) //nolint:wrapcheck // its caller says what it is about
+	return l.Service.state.Write(ctx, ops...)
 }

@@ -35,7 +35,8 @@ func placeOf(store, id string) (place, error) {
 const maxID = 64
 
 // campaigns are all of a store, openCampaigns those that the clock looks after.
-func campaigns(tenant table.Tenant) table.Partition     { return tenant.Partition("broadcasts") }
+func campaigns(tenant table.Tenant) table.Partition { return tenant.Partition("broadcasts") }
+
 func openCampaigns(tenant table.Tenant) table.Partition { return tenant.Partition("open-broadcasts") }
 
 func (p place) campaign() table.Key { return campaigns(p.tenant).Key("campaign", p.id) }
@@ -57,7 +58,7 @@ func (p place) target(user int64) table.Key {
 
 // row makes the row of a campaign; it stands in the index while it has a moment
 // at which the clock looks after it.
-func (c Campaign) row(version int64) (table.Row, error) {
+func (c *Campaign) row(version int64) (table.Row, error) {
 	at, err := placeOf(c.Store, c.ID)
 	if err != nil {
 		return table.Row{}, err

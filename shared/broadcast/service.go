@@ -2,6 +2,7 @@ package broadcast
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -102,7 +103,7 @@ func (s *Service) Schedule(ctx context.Context, campaign Campaign, with ...table
 	return made, nil
 }
 
-func (c Campaign) validate(of store.Store, now time.Time) error {
+func (c *Campaign) validate(of store.Store, now time.Time) error {
 	if err := c.Content.Validate(); err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (s *Service) write(ctx context.Context, ops []table.Op, messages []outbox.E
 		ops = append(ops, op)
 	}
 
-	return s.state.Write(ctx, ops...) //nolint:wrapcheck // its callers say what it is about
+	return s.state.Write(ctx, ops...)
 }
 
 // record has a message about a campaign sent. Conflict where it was before.
@@ -195,7 +196,7 @@ func (s *Service) record(ctx context.Context, entry outbox.Entry) error {
 		return err
 	}
 
-	return s.state.Write(ctx, op) //nolint:wrapcheck // its callers say what it is about
+	return s.state.Write(ctx, op)
 }
 
 // pacedFor is how long what a bot says is counted, from the last time that a
@@ -219,7 +220,6 @@ func (s *Service) announce(ctx context.Context, id string) (store.Store, error) 
 			of.Broadcast.PacedUntil = now.Add(pacedFor)
 		}
 	})
-
 	if err != nil {
 		return store.Store{}, errs.Context(err, "announce a broadcast of store %s", id)
 	}
@@ -297,15 +297,16 @@ func (s *Service) Cancel(ctx context.Context, store, campaign string, with ...ta
 			return nil, errAsItIs
 		case Done:
 			return nil, notNow(found, "cancel")
+		case Scheduled, Running, Paused:
 		}
 
 		found.unpause(now)
 		found.State, found.EndedAt, found.Due = Cancelled, now, time.Time{}
 
-		clear := found.entry(Message{Task: Clear}, now)
-		clear.Delay = clearAfter
+		entry := found.entry(Message{Task: Clear}, now)
+		entry.Delay = clearAfter
 
-		return []outbox.Entry{clear}, nil
+		return []outbox.Entry{entry}, nil
 	})
 }
 
@@ -319,7 +320,7 @@ func notNow(found *Campaign, what string) error {
 }
 
 // errAsItIs says that a campaign is as it should be.
-var errAsItIs = errs.New(errs.Conflict, "as it is")
+var errAsItIs = errors.New("it is as it should be")
 
 // Texts puts campaigns into words, for their author.
 type Texts interface {
@@ -353,7 +354,7 @@ func (s *Service) change(
 
 		messages, changeErr := change(&found, s.clock.Now())
 		if changeErr != nil {
-			if changeErr == error(errAsItIs) { //nolint:errorlint // it is compared with itself
+			if errors.Is(changeErr, errAsItIs) {
 				return s.counted(ctx, found)
 			}
 

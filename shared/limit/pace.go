@@ -236,7 +236,7 @@ func (p *Pace) write(ctx context.Context, of table.Partition, state paceState, v
 
 	row := table.Row{Key: stateKey(of), Version: version, Body: body, Expires: latest(state.Next, p.clock.Now()).Add(paceKept)}
 
-	return p.scratch.Write(ctx, table.Put(row)) //nolint:wrapcheck // its callers say what it is about
+	return p.scratch.Write(ctx, table.Put(row))
 }
 
 func latest(a, b time.Time) time.Time {

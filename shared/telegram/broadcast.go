@@ -23,6 +23,7 @@ func (c *Client) Broadcast(ctx context.Context, chat int64, content broadcast.Co
 	return sent.MessageID, nil
 }
 
+//nolint:wrapcheck // Broadcast explains the error
 func (c *Client) broadcast(
 	ctx context.Context, to telego.ChatID, content broadcast.Content, paid bool,
 ) (*telego.Message, error) {

@@ -106,7 +106,7 @@ func (c *campaign) meet(t *testing.T, count int) {
 			who := user.Person{ID: c.crowd.First + int64(at), Name: fmt.Sprintf("Person %d", at)}
 			_, err := users.Meet(ctx, c.ID, who, "id")
 
-			return err //nolint:wrapcheck // it says whom
+			return err
 		})
 	}
 
@@ -160,7 +160,7 @@ func (c *campaign) runs(t *testing.T, kills int) {
 	c.check(t, ended)
 }
 
-// kills kills a worker now and then, as SIGKILL does.
+// kills ends a worker now and then, by SIGKILL.
 func (c *campaign) kills(t *testing.T, count int, length time.Duration, done <-chan struct{}) {
 	t.Helper()
 

@@ -122,7 +122,7 @@ func (w *world) any(below int) int {
 	return w.random.IntN(below)
 }
 
-// pauses pauses the campaign for a while: nothing is sent from two seconds on.
+// pauses stops the campaign for a while: nothing is sent from two seconds on.
 func (w *world) pauses(ctx context.Context, long time.Duration) {
 	_, err := w.service.Pause(ctx, shop, "c1")
 	require.NoError(w.t, err)

@@ -91,7 +91,7 @@ func (s slow) Write(ctx context.Context, ops ...table.Op) error {
 	if len(ops) == 1 {
 		s.wait("write")
 	} else {
-		s.wait(fmt.Sprintf("transaction"))
+		s.wait("transaction")
 	}
 
 	return s.Table.Write(ctx, ops...)
@@ -258,9 +258,9 @@ func (w *world) kill() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	for number, invocation := range w.running { // any
+	for number := range w.running { // any
+		_, _ = fault.Around(w.running[number], killer{}, "kill", func() error { return nil })
 		delete(w.running, number)
-		_, _ = fault.Around(invocation, killer{}, "kill", func() error { return nil })
 
 		return true
 	}
