@@ -271,6 +271,10 @@ func TestEveryAlarmIsToldInTheCatalogsWords(t *testing.T) {
 			if err != nil || told.Keys.Title == "" || told.Keys.Detail == "" {
 				t.Errorf("%s, %s: package alert has no words for %q (%v)", file, id, alarm.AlarmName, err)
 			}
+
+			if _, err := os.Stat(filepath.Join("runbooks", told.Runbook+".md")); err != nil || told.Severity == "" {
+				t.Errorf("%s, %s: alarm %q is %q, its runbook %q: %v", file, id, alarm.AlarmName, told.Severity, told.Runbook, err)
+			}
 		}
 	}
 }
