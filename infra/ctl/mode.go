@@ -39,7 +39,7 @@ func (o *operator) storeMode(ctx context.Context, args []string) error {
 	}
 
 	changed, err := o.stores.Change(ctx, found.ID, func(now *store.Store) {
-		now.SetMode(mode, time.Now().UTC())
+		*now = now.In(mode, time.Now().UTC())
 
 		if now.Hook == "" {
 			now.Hook = hook.URL

@@ -79,3 +79,9 @@ func ButtonsIn(text, bot string) ([][]message.Button, string) { return buttonsIn
 
 // MomentIn is momentIn.
 func MomentIn(text string, now time.Time) (time.Time, bool) { return momentIn(text, now) }
+
+// Handled are the updates that a session knows again.
+type Handled = handled
+
+// With adds some.
+func (h handled) With(more ...int64) handled { return h.with(more...) }

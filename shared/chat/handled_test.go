@@ -1,4 +1,4 @@
-package chat
+package chat_test
 
 import (
 	"encoding/json"
@@ -7,18 +7,20 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"github.com/lapak-id/lapak/shared/chat"
 )
 
 func TestHandledComesBackAsItWas(t *testing.T) {
 	t.Parallel()
 
 	rapid.Check(t, func(t *rapid.T) {
-		was := handled(rapid.SliceOfN(rapid.Int64(), 0, 2*handledKept).Draw(t, "updates"))
+		was := chat.Handled(rapid.SliceOfN(rapid.Int64(), 0, 2*chat.DoneKept).Draw(t, "updates"))
 
 		body, err := json.Marshal(was)
 		require.NoError(t, err)
 
-		var is handled
+		var is chat.Handled
 		require.NoError(t, json.Unmarshal(body, &is))
 		assert.Equal(t, []int64(was), append([]int64{}, is...))
 	})
@@ -27,10 +29,10 @@ func TestHandledComesBackAsItWas(t *testing.T) {
 func TestHandledAsWrittenBefore(t *testing.T) {
 	t.Parallel()
 
-	var is handled
+	var is chat.Handled
 
 	require.NoError(t, json.Unmarshal([]byte(`[7,9,8]`), &is))
-	require.Equal(t, handled{7, 9, 8}, is)
+	require.Equal(t, chat.Handled{7, 9, 8}, is)
 	require.NoError(t, json.Unmarshal([]byte(`null`), &is))
 	require.Empty(t, is)
 }
@@ -40,12 +42,12 @@ func TestHandledAsWrittenBefore(t *testing.T) {
 func TestHandledIsSmall(t *testing.T) {
 	t.Parallel()
 
-	var list handled
-	for at := range int64(2 * handledKept) {
-		list = list.with(123_456_789 + at*500)
+	var list chat.Handled
+	for at := range int64(2 * chat.DoneKept) {
+		list = list.With(123_456_789 + at*500)
 	}
 
-	require.Len(t, list, handledKept)
+	require.Len(t, list, chat.DoneKept)
 
 	body, err := json.Marshal(list)
 	require.NoError(t, err)
@@ -56,7 +58,7 @@ func TestHandledRefusesWhatItIsNot(t *testing.T) {
 	t.Parallel()
 
 	for _, body := range []string{`{}`, `"?"`, `"gA"`, `7`, `["7"]`} {
-		var is handled
+		var is chat.Handled
 		require.Error(t, json.Unmarshal([]byte(body), &is), body)
 	}
 }
@@ -67,7 +69,7 @@ func FuzzHandled(f *testing.F) {
 	f.Add([]byte(`"gICAgICAgICAgA"`))
 
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var first, second handled
+		var first, second chat.Handled
 		if json.Unmarshal(body, &first) != nil {
 			return
 		}

@@ -202,7 +202,7 @@ func (s *Switch) turn(ctx context.Context, of store.Store, polling bool, with ..
 			now.Hook = of.Hook // Telegram forgets it with the next step
 		}
 
-		now.Turn(polling, s.Clock.Now())
+		*now = now.Turned(polling, s.Clock.Now())
 	}, with...)
 }
 

@@ -348,7 +348,7 @@ func TestTurnedBackMeanwhile(t *testing.T) {
 
 	i, telegram := intake(t, store.Store{Polling: true, Turning: true, Hook: address})
 	i.Telegram = &turning{telegram, func() {
-		_, err := i.Stores.Change(t.Context(), "kopi", func(now *store.Store) { now.Turn(false, time.Now()) })
+		_, err := i.Stores.Change(t.Context(), "kopi", func(now *store.Store) { *now = now.Turned(false, time.Now()) })
 		require.NoError(t, err)
 	}}
 

@@ -82,10 +82,8 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 
 			hosts.answered(cmp.Or(hook.URL, of.Hook))
 
-			// A store over its share is left waiting on purpose, whichever way its updates come.
-			held := strings.Contains(hook.LastError, tooMany)
 			crowded := float64(hook.Pending) > limit
-			failing := !held && (crowded || hook.Pending > 0 && c.Clock.Now().Sub(hook.FailedAt) < recent)
+			failing := !hook.held() && (crowded || hook.Pending > 0 && c.Clock.Now().Sub(hook.FailedAt) < recent)
 
 			now, mode, err := c.looked(ctx, of, hook, failing)
 			if err != nil {
@@ -94,32 +92,7 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 				return Reading{State: Unknown, Detail: err.Error()}, nil
 			}
 
-			found := Reading{
-				State: OK, Value: float64(hook.Pending), Threshold: limit,
-				Args: errs.Args{"Count": hook.Pending, "Error": hook.LastError},
-			}
-
-			switch {
-			case now.Polling && crowded && c.Clock.Now().Sub(now.TurnedAt) > recent:
-				found.State, found.Key, found.Advice = Critical, "trouble.unfetched", "trouble.unfetched_advice"
-				found.Detail = fmt.Sprintf("%d updates wait at Telegram although they are fetched. Look at the logs of poll.", hook.Pending)
-			case now.Polling && mode == store.Auto:
-				found.State, found.Key, found.Advice = Warning, "trouble.polling", "trouble.polling_advice"
-				found.Detail = "The webhook fails, so that updates are fetched from Telegram instead. It is set again once it answers."
-			case now.Polling:
-			case hook.URL == "" && now.Hook == "":
-				found.State, found.Key, found.Advice = Critical, "trouble.unset", "trouble.unset_advice"
-				found.Detail = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
-			case mode == store.Auto && !(held && crowded): // it is turned to polling where it fails, and that is told
-			case crowded:
-				found.State, found.Key, found.Advice = Critical, "trouble.waiting", "trouble.waiting_advice"
-				found.Detail = fmt.Sprintf("%d updates wait at Telegram. Last error: %s", hook.Pending, hook.LastError)
-			case failing:
-				found.State, found.Key, found.Advice = Critical, "trouble.failing", "trouble.failing_advice"
-				found.Detail = "Telegram cannot deliver updates: " + hook.LastError
-			}
-
-			return found, nil
+			return c.intake(now, mode, hook, failing), nil
 		},
 		Failed: func(err error) Reading {
 			if errs.Is(err, errs.Unauthorized) {
@@ -137,8 +110,40 @@ func (c *Checker) webhook(of store.Store, hosts *hosts) Check {
 	}
 }
 
-// tooMany is what Telegram tells of a webhook that answers 429.
-const tooMany = "429"
+// held tells whether the webhook has answered 429: a store over its share is
+// left waiting on purpose, whichever way its updates come.
+func (w Webhook) held() bool { return strings.Contains(w.LastError, "429") }
+
+// intake reads how the updates of a store come, now that it is decided.
+func (c *Checker) intake(of store.Store, mode store.Mode, hook Webhook, failing bool) Reading {
+	found := Reading{
+		State: OK, Value: float64(hook.Pending), Threshold: c.Thresholds[maxPending],
+		Args: errs.Args{"Count": hook.Pending, "Error": hook.LastError},
+	}
+	crowded := found.Value > found.Threshold
+	polled := c.Clock.Now().Sub(of.TurnedAt).Minutes()
+
+	switch {
+	case of.Polling && crowded && polled > c.Thresholds[errorMinutes]:
+		found.State, found.Key, found.Advice = Critical, "trouble.unfetched", "trouble.unfetched_advice"
+		found.Detail = fmt.Sprintf("%d updates wait at Telegram although they are fetched. Look at the logs of poll.", hook.Pending)
+	case of.Polling && mode == store.Auto:
+		found.State, found.Key, found.Advice = Warning, "trouble.polling", "trouble.polling_advice"
+		found.Detail = "The webhook fails, so that updates are fetched from Telegram instead. It is set again once it answers."
+	case of.Polling:
+	case hook.URL == "" && of.Hook == "":
+		found.State, found.Key, found.Advice = Critical, "trouble.unset", "trouble.unset_advice"
+		found.Detail = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
+	case crowded && (hook.held() || mode != store.Auto):
+		found.State, found.Key, found.Advice = Critical, "trouble.waiting", "trouble.waiting_advice"
+		found.Detail = fmt.Sprintf("%d updates wait at Telegram. Last error: %s", hook.Pending, hook.LastError)
+	case failing && mode != store.Auto: // in mode auto it is turned to polling, and that is told
+		found.State, found.Key, found.Advice = Critical, "trouble.failing", "trouble.failing_advice"
+		found.Detail = "Telegram cannot deliver updates: " + hook.LastError
+	}
+
+	return found
+}
 
 // looked has it decided how the updates of a store come, and gives the store as
 // it then is, and its mode.

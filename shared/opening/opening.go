@@ -264,7 +264,7 @@ func (s *Service) known(ctx context.Context, given store.Store) (store.Store, er
 	found.Name, found.Owner, found.Language, found.TimeZone = given.Name, given.Owner, given.Language, given.TimeZone
 
 	if given.Mode != "" {
-		found.SetMode(given.Mode, s.Clock.Now())
+		found = found.In(given.Mode, s.Clock.Now())
 	}
 
 	return found, err

@@ -364,7 +364,7 @@ func TestTurningBack(t *testing.T) {
 			time.Sleep(5 * time.Second)
 			w.telegram.Say("kopi", 42)
 
-			_, err := w.Stores.Change(t.Context(), "kopi", func(now *store.Store) { now.Turn(false, time.Now()) })
+			_, err := w.Stores.Change(t.Context(), "kopi", func(now *store.Store) { *now = now.Turned(false, time.Now()) })
 			assert.NoError(t, err) //nolint:testifylint // require may not end a goroutine
 			time.Sleep(21 * time.Second)
 			w.telegram.Say("kopi", 42)

@@ -28,19 +28,24 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Turn changes how updates come; poll tells Telegram of it within a minute.
-func (s *Store) Turn(polling bool, now time.Time) {
+// Turned gives the store with its updates coming the one way or the other; poll
+// tells Telegram of it within a minute.
+func (s Store) Turned(polling bool, now time.Time) Store {
 	if s.Polling != polling {
 		s.Polling, s.Turning, s.TurnedAt = polling, true, now
 	}
+
+	return s
 }
 
-// SetMode gives the store a mode of its own; empty: the stack's. Polling and
+// In gives the store in a mode of its own; empty: the stack's. Polling and
 // Webhook are begun at once, the others when health looks next.
-func (s *Store) SetMode(mode Mode, now time.Time) {
+func (s Store) In(mode Mode, now time.Time) Store {
 	s.Mode = mode
 
 	if mode == Polling || mode == Webhook {
-		s.Turn(mode == Polling, now)
+		return s.Turned(mode == Polling, now)
 	}
+
+	return s
 }

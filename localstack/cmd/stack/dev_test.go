@@ -11,6 +11,8 @@ import (
 const (
 	devToken = "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	aBot     = `{"ok":true,"result":{"id":123456789,"is_bot":true,"first_name":"Coba","username":"coba_bot"}}`
+
+	unauthorized = `{"ok":false,"error_code":401,"description":"Unauthorized"}`
 )
 
 // A person who makes a mistake reads what it was, and never the token.
@@ -26,7 +28,7 @@ func TestDevSaysWhatIsWrong(t *testing.T) {
 		"no owner":           {devToken, "", aBot, "", "OWNER"},
 		"an owner's name":    {devToken, "@budi", aBot, "", "OWNER"},
 		"half a token":       {"123456789", "1001", aBot, "", "does not look like"},
-		"a revoked token":    {devToken, "1001", `{"ok":false,"error_code":401,"description":"Unauthorized"}`, "", "does not know this token"},
+		"a revoked token":    {devToken, "1001", unauthorized, "", "does not know this token"},
 		"no Telegram":        {devToken, "1001", "<html>", "", "not reached"},
 		"a shop that is one": {devToken, "1001", aBot, "https://lapak.test/telegram/kopi", "https://lapak.test/telegram/kopi"},
 	} {
@@ -35,7 +37,8 @@ func TestDevSaysWhatIsWrong(t *testing.T) {
 
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasSuffix(r.URL.Path, "/getWebhookInfo") {
-					_, _ = io.WriteString(w, `{"ok":true,"result":{"url":"`+c.hook+`","has_custom_certificate":false,"pending_update_count":0}}`)
+					_, _ = io.WriteString(w,
+						`{"ok":true,"result":{"url":"`+c.hook+`","has_custom_certificate":false,"pending_update_count":0}}`)
 
 					return
 				}

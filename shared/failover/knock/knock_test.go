@@ -37,7 +37,7 @@ func serve(t *testing.T, sources webhook.Sources, first func(w http.ResponseWrit
 		}
 
 		body, err := io.ReadAll(r.Body)
-		assert.NoError(t, err) //nolint:testifylint // require may not end a goroutine
+		assert.NoError(t, err)
 
 		call := events.APIGatewayV2HTTPRequest{
 			PathParameters: map[string]string{"store": "kopi"}, Body: string(body),
@@ -46,7 +46,7 @@ func serve(t *testing.T, sources webhook.Sources, first func(w http.ResponseWrit
 		call.RequestContext.HTTP.SourceIP = "127.0.0.1"
 
 		answer, err := handler.HTTP(r.Context(), call)
-		assert.NoError(t, err) //nolint:testifylint // as above
+		assert.NoError(t, err)
 
 		w.WriteHeader(answer.StatusCode)
 		_, _ = io.WriteString(w, answer.Body)

@@ -141,7 +141,7 @@ func newWorld(t *testing.T, seed uint64, all *figures) *world {
 	updates := queues.New(now, plan, queues.Options{Name: queue.Updates, FIFO: true})
 
 	w := &world{
-		t: t, random: rand.New(rand.NewPCG(seed, 1)), plan: plan, all: all, //nolint:gosec // it replays, it hides nothing
+		t: t, random: rand.New(rand.NewPCG(seed, 1)), plan: plan, all: all,
 		telegram: telegram, stores: register, updates: updates, done: make(chan struct{}),
 		said: map[string][]int64{}, handled: map[string][]int64{}, broken: map[string]*atomic.Int32{},
 	}
@@ -207,7 +207,7 @@ func (w *world) run() {
 	everything.Go(func() { w.every(ctx, 5*time.Minute, time.Minute, w.look) })
 
 	for _, id := range stores() {
-		random := rand.New(rand.NewPCG(w.random.Uint64(), 2)) //nolint:gosec // as above
+		random := rand.New(rand.NewPCG(w.random.Uint64(), 2))
 
 		everything.Go(func() { w.breakAndMend(id, random) })
 	}
@@ -243,7 +243,7 @@ func (w *world) talk() {
 // breakAndMend breaks a store's webhook now and then.
 func (w *world) breakAndMend(of string, random *rand.Rand) {
 	for {
-		for _, next := range []outage{none, outage(1 + random.IntN(int(outages)-1))} {
+		for _, next := range []outage{none, outage(1 + random.Int32N(int32(outages)-1))} {
 			w.broken[of].Store(int32(next))
 
 			select {
