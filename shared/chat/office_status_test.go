@@ -22,7 +22,9 @@ type doctor struct {
 	asked  []health.Wish
 }
 
-func (d *doctor) Status(_ context.Context, of string) (health.Status, error) { return d.status[of], nil }
+func (d *doctor) Status(_ context.Context, of string) (health.Status, error) {
+	return d.status[of], nil
+}
 
 func (d *doctor) Ask(_ context.Context, wish health.Wish) error {
 	d.asked = append(d.asked, wish)

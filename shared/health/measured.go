@@ -3,6 +3,7 @@ package health
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"sync"
 	"time"
@@ -25,7 +26,14 @@ func (c *Checker) measured(due func(Check) bool) []Check {
 		series []Metric
 	)
 
-	ask := once(func(ctx context.Context) (map[Metric]float64, error) { return c.Cloud.Metrics(ctx, series) })
+	ask := once(func(ctx context.Context) map[Metric]float64 {
+		values, err := c.Cloud.Metrics(ctx, series)
+		if err != nil {
+			slog.WarnContext(ctx, "metrics not read", "count", len(series), "error", err)
+		}
+
+		return values
+	})
 
 	add := func(check Check, of Metric, read func(ctx context.Context, value float64) Reading) {
 		if due(check) {
@@ -33,14 +41,9 @@ func (c *Checker) measured(due func(Check) bool) []Check {
 		}
 
 		check.Run = func(ctx context.Context) (Reading, error) {
-			values, err := ask(ctx)
-			if err != nil {
-				return Reading{}, fmt.Errorf("read metric %s of %s: %w", of.Name, of.Of, err)
-			}
-
-			value, ok := values[of]
+			value, ok := ask(ctx)[of]
 			if !ok {
-				return Reading{State: Unknown, Detail: "CloudWatch has no such metric."}, nil
+				return Reading{State: Unknown, Detail: "CloudWatch gives no such metric."}, nil
 			}
 
 			return read(ctx, value), nil
@@ -66,17 +69,16 @@ func (c *Checker) measured(due func(Check) bool) []Check {
 type adding func(check Check, of Metric, read func(ctx context.Context, value float64) Reading)
 
 // once makes a call that several checks wait for and the first of them makes.
-func once[T any](call func(ctx context.Context) (T, error)) func(ctx context.Context) (T, error) {
+func once[T any](call func(ctx context.Context) T) func(ctx context.Context) T {
 	var (
 		first sync.Once
 		value T
-		err   error
 	)
 
-	return func(ctx context.Context) (T, error) {
-		first.Do(func() { value, err = call(ctx) })
+	return func(ctx context.Context) T {
+		first.Do(func() { value = call(ctx) })
 
-		return value, err
+		return value
 	}
 }
 
