@@ -134,7 +134,10 @@ func (c *Checker) intake(of store.Store, mode store.Mode, hook Webhook, failing 
 	case hook.URL == "" && of.Hook == "":
 		found.State, found.Key, found.Advice = Critical, "trouble.unset", "trouble.unset_advice"
 		found.Detail = "No webhook is set, so that nothing reaches the bot. Set it with: ctl store add"
-	case crowded && (hook.held() || mode != store.Auto):
+	case crowded && hook.held():
+		found.State, found.Key, found.Advice = Warning, "trouble.held", "trouble.held_advice"
+		found.Detail = fmt.Sprintf("%d updates wait at Telegram: the store is over its share", hook.Pending)
+	case crowded && mode != store.Auto:
 		found.State, found.Key, found.Advice = Critical, "trouble.waiting", "trouble.waiting_advice"
 		found.Detail = fmt.Sprintf("%d updates wait at Telegram. Last error: %s", hook.Pending, hook.LastError)
 	case failing && mode != store.Auto: // in mode auto it is turned to polling, and that is told

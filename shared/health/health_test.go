@@ -232,6 +232,12 @@ func TestWebhooksThatDoNotWork(t *testing.T) {
 			hook: health.Webhook{URL: "https://x", Pending: 51, LastError: "503"},
 			want: "51 updates wait at Telegram. Last error: 503",
 		},
+		"busy": {
+			hook: health.Webhook{
+				URL: "https://x", Pending: 51, LastError: "Wrong response from the webhook: 429 Too Many Requests", FailedAt: start(),
+			},
+			want: "51 updates wait at Telegram: the store is over its share",
+		},
 		"failing": {
 			hook: health.Webhook{URL: "https://x", Pending: 1, LastError: "refused", FailedAt: start().Add(-time.Minute)},
 			want: "Telegram cannot deliver updates: refused",
@@ -256,6 +262,18 @@ func TestWebhooksThatDoNotWork(t *testing.T) {
 			require.Contains(t, told[0].Detail, test.want)
 		})
 	}
+}
+
+// What is over a store's share is kept by Telegram on purpose.
+func TestABusyStoreIsNoTrouble(t *testing.T) {
+	t.Parallel()
+
+	w := newWard(t)
+	w.set("demo", health.Webhook{
+		URL: "https://x", Pending: 5, LastError: "Wrong response from the webhook: 429 Too Many Requests", FailedAt: start(),
+	}, nil)
+	require.NoError(t, w.Check(t.Context()))
+	require.Empty(t, w.paper.taken())
 }
 
 func TestAnOldFailureIsNone(t *testing.T) {
