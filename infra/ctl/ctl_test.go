@@ -120,6 +120,7 @@ func newDesk(t *testing.T) *desk {
 	made.state = tables.New(now, fault.None{})
 	stores, vault := store.NewRegistry(made.state, now), vaults.New(now, fault.None{})
 	where := settings{
+		Scratch:  "scratch",
 		Telegram: server.URL,
 		Dead:     "http://sqs/1/app-downloads-dead,http://sqs/1/app-updates-dead.fifo,http://sqs/1/app-relay-dead",
 		Webhook:  "https://api.example.com/telegram/STORE",
@@ -131,6 +132,7 @@ func newDesk(t *testing.T) *desk {
 	made.operator = &operator{
 		settings: where,
 		state:    made.state,
+		scratch:  tables.New(now, fault.None{}),
 		stores:   stores,
 		whoami:   func() (string, error) { return "arn:aws:iam::1:user/dewi", nil },
 		users:    user.NewRepository(made.state, now),
@@ -307,7 +309,7 @@ func TestStoreListShowRemove(t *testing.T) {
 	require.Contains(t, d.out.String(), "webhook   "+hook+"\npending   2\nfailed    2026-11-21T07:40:00Z: Connection refused\n")
 	require.NotContains(t, d.out.String(), token[8:])
 
-	require.NoError(t, d.storeRemove(t.Context(), []string{"demo"}))
+	require.NoError(t, d.storeRemove(t.Context(), []string{"demo", "--no-export"}))
 	require.Nil(t, d.api.hook)
 
 	for _, name := range []string{store.TokenName("demo"), store.WebhookSecretName("demo")} {
@@ -332,7 +334,7 @@ func TestStoreRemoveOfARevokedBotWorks(t *testing.T) {
 	require.NoError(t, d.add(t))
 
 	d.api.refuse["deleteWebhook"] = "Unauthorized"
-	require.NoError(t, d.storeRemove(t.Context(), []string{"demo"}))
+	require.NoError(t, d.storeRemove(t.Context(), []string{"demo", "--no-export"}))
 }
 
 // secrets gives the two that count, and the one that Telegram has.
@@ -461,7 +463,7 @@ func TestProviderKeys(t *testing.T) {
 	_, err := d.vault.Get(t.Context(), "providers/groq")
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))
 
-	require.NoError(t, d.storeRemove(t.Context(), []string{"demo"}))
+	require.NoError(t, d.storeRemove(t.Context(), []string{"demo", "--no-export"}))
 
 	_, err = d.vault.Get(t.Context(), "stores/demo/providers/deepgram")
 	require.Equal(t, errs.NotFound, errs.CodeOf(err))

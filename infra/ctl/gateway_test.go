@@ -71,7 +71,7 @@ stars    -          live     -                           -
 	require.NoError(t, d.gatewayRemove(t.Context(), []string{"demo", "pakasir"}))
 	require.Len(t, d.shop(t).Gateways, 2)
 	require.ErrorContains(t, d.gatewayRemove(t.Context(), []string{"demo", "pakasir"}), "no account")
-	require.NoError(t, d.storeRemove(t.Context(), []string{"demo"}))
+	require.NoError(t, d.storeRemove(t.Context(), []string{"demo", "--no-export"}))
 
 	for _, name := range []string{store.GatewayKeyName("demo", "pakasir"), store.GatewayKeyName("demo", "stripe")} {
 		_, err := d.vault.Get(t.Context(), name)

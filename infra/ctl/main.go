@@ -39,7 +39,10 @@ const usage = `usage: ctl [--stack NAME] COMMAND
   store rotate-token ID [--webhook-url URL]
         takes the token that BotFather has made anew, from LAPAK_BOT_TOKEN or the standard input. BotFather ends the
         one before at once, so do this at once: what people send meanwhile waits, and nothing is lost
-  store remove ID                  stops its webhook and forgets its secrets; its data stays
+  store remove ID --export FILE|--no-export [--erase]
+        stops its webhook and forgets its secrets. --export writes all its rows into a new file first and reads it back;
+        without --erase its data stays. Pause the store a minute before you export or erase
+  store verify FILE                whether an export is whole
   store rotate-secret ID [--now]   makes a new webhook secret; takes 5 minutes, in which nothing is refused.
         --now takes none: for a secret that got out; updates then wait at Telegram for up to 5 minutes
   store mode ID auto|webhook|polling|default
@@ -126,6 +129,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		"store list":          (*operator).storeList,
 		"store show":          (*operator).storeShow,
 		"store remove":        (*operator).storeRemove,
+		"store verify":        (*operator).storeVerify,
 		"store rotate-secret": (*operator).storeRotateSecret,
 		"store mode":          (*operator).storeMode,
 		"store rotate-token":  (*operator).storeRotateToken,

@@ -29,7 +29,6 @@ import (
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
-	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/table/dynamo"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/user"
@@ -38,6 +37,7 @@ import (
 // settings say where a stack is: from the environment, or from its outputs.
 type settings struct {
 	State    string `env:"LAPAK_STATE_TABLE"`
+	Scratch  string `env:"LAPAK_SCRATCH_TABLE"`
 	Secrets  string `env:"LAPAK_SECRETS_PREFIX"`
 	Telegram string `env:"LAPAK_TELEGRAM_URL"   envDefault:"https://api.telegram.org"`
 	Dead     string `env:"LAPAK_QUEUES_DEAD"`
@@ -47,7 +47,8 @@ type settings struct {
 // operator carries out commands.
 type operator struct {
 	settings settings
-	state    table.Table
+	state    stored
+	scratch  stored
 	stores   *store.Registry
 	users    *user.Repository
 	vault    secret.Vault
@@ -101,6 +102,7 @@ func newOperator(ctx context.Context, stack string, stdin io.Reader, stdout io.W
 	return &operator{
 		settings: found,
 		state:    state,
+		scratch:  dynamo.New(dynamodb.NewFromConfig(cfg), found.Scratch, "", clock.System{}),
 		stores:   stores,
 		users:    user.NewRepository(state, clock.System{}),
 		vault:    vault,
@@ -147,7 +149,7 @@ func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) 
 	}
 
 	wanted := map[string]*string{
-		"StateTableName": &s.State, "SecretsPrefix": &s.Secrets, "DeadQueueUrls": &s.Dead, "WebhookUrl": &s.Webhook,
+		"StateTableName": &s.State, "ScratchTableName": &s.Scratch, "SecretsPrefix": &s.Secrets, "DeadQueueUrls": &s.Dead, "WebhookUrl": &s.Webhook,
 	}
 
 	for _, found := range described.Stacks {

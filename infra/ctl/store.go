@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"text/tabwriter"
 	"time"
 
-	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
@@ -99,33 +97,6 @@ func (o *operator) storeShow(ctx context.Context, args []string) error {
 	if !hook.FailedAt.IsZero() {
 		fmt.Fprintf(o.stdout, "failed    %s: %s\n", hook.FailedAt.Format(time.RFC3339), hook.LastError)
 	}
-
-	return nil
-}
-
-func (o *operator) storeRemove(ctx context.Context, args []string) error {
-	found, client, err := o.storeOf(ctx, args)
-	if err != nil {
-		return err
-	}
-
-	// A bot whose token was revoked has no webhook any more.
-	if err := client.DeleteWebhook(ctx); err != nil && !errs.Is(err, errs.Unauthorized) {
-		return fmt.Errorf("store %s: %w", found.ID, err)
-	}
-
-	err = errors.Join(
-		o.forgetProviders(ctx, found.ID),
-		o.forgetGateways(ctx, found.ID),
-		o.vault.Delete(ctx, store.WebhookSecretName(found.ID)),
-		o.vault.Delete(ctx, store.TokenName(found.ID)),
-		o.stores.Remove(ctx, found.ID),
-	)
-	if err != nil {
-		return fmt.Errorf("forget store %s: %w", found.ID, err)
-	}
-
-	fmt.Fprintf(o.stdout, "store %s is removed; its data stays\n", found.ID)
 
 	return nil
 }

@@ -406,6 +406,7 @@ func (s *Stack) Environment() []string {
 		"AWS_SECRET_ACCESS_KEY=" + accessKey,
 		"LAPAK_ENV=" + environment,
 		"LAPAK_STATE_TABLE=" + s.Outputs["StateTableName"],
+		"LAPAK_SCRATCH_TABLE=" + s.Outputs["ScratchTableName"],
 		"LAPAK_SECRETS_PREFIX=" + s.Outputs["SecretsPrefix"],
 		"LAPAK_TELEGRAM_URL=" + cmp.Or(s.options.BotAPI, s.Telegram),
 		"LAPAK_WEBHOOK_URL=" + s.WebhookURL("STORE"),

@@ -30,6 +30,23 @@ func (p Position) Cursor() (string, error) {
 	return base64.RawURLEncoding.EncodeToString(text), nil
 }
 
+// PositionOf gives the position of a cursor that a Scan gave; Invalid where it
+// is none.
+func PositionOf(cursor string) (Position, error) {
+	var position Position
+
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err == nil {
+		err = json.Unmarshal(text, &position)
+	}
+
+	if err != nil || position.PK == "" || position.SK == "" {
+		return Position{}, errs.Wrap(err, errs.Invalid, "scan: the cursor is not one of a page")
+	}
+
+	return position, nil
+}
+
 // Start gives the position from which the query goes on, and false where it
 // has no cursor. It returns Invalid for a cursor that no page of this query
 // gave: cursors come back through buttons and URLs, which people can change.

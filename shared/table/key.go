@@ -29,6 +29,9 @@ func TenantOf(store string) (Tenant, error) {
 // of stores and the outbox.
 func Platform() Tenant { return Tenant{prefix: "platform"} }
 
+// Prefix gives what the partition keys of all rows of the tenant begin with.
+func (t Tenant) Prefix() string { return t.prefix + separator }
+
 // Partition is a group of rows that are read together in the order of their
 // sort keys. Its kind and ids become the partition key behind the tenant.
 func (t Tenant) Partition(kind string, ids ...string) Partition {

@@ -57,6 +57,17 @@ type Table interface {
 	Write(ctx context.Context, ops ...Op) error
 }
 
+// Scanner is a table of which all rows of a tenant can be read, as an operator
+// needs it to export a store or to erase it. It looks through the whole table,
+// whoever's the rows are, and costs accordingly: nothing else may use it.
+type Scanner interface {
+	// Scan reads a page of a tenant's rows as last written, in no order; cursor is
+	// Page.Next of the page before, empty for the first. A page may be empty
+	// before the end. Rows that change meanwhile come as before or as after.
+	// Unavailable and Limited as for Table; Invalid for a cursor that is none.
+	Scan(ctx context.Context, of Tenant, cursor string) (Page, error)
+}
+
 // Query asks for rows of one partition, in ascending order of the sort key
 // unless Descending.
 type Query struct {

@@ -36,7 +36,10 @@ type Table struct {
 	retry  retrypolicy.RetryPolicy[any]
 }
 
-var _ table.Table = (*Table)(nil)
+var (
+	_ table.Table   = (*Table)(nil)
+	_ table.Scanner = (*Table)(nil)
+)
 
 // New gives the table called name; index is the name of its index, empty for
 // a table that has none.
@@ -108,7 +111,7 @@ func (t *Table) Query(ctx context.Context, query table.Query) (table.Page, error
 		return table.Page{}, awserrs.Wrap(err, "query %s of table %s", query.Partition.PK(), t.name)
 	}
 
-	return pageOf(answer)
+	return pageOf(answer.Items, answer.LastEvaluatedKey)
 }
 
 func (t *Table) queryInput(query table.Query) *dynamodb.QueryInput {
@@ -149,10 +152,40 @@ func (t *Table) queryInput(query table.Query) *dynamodb.QueryInput {
 	return input
 }
 
-func pageOf(answer *dynamodb.QueryOutput) (table.Page, error) {
+// Scan implements table.Scanner.
+func (t *Table) Scan(ctx context.Context, of table.Tenant, cursor string) (table.Page, error) {
+	input := &dynamodb.ScanInput{
+		TableName:                aws.String(t.name),
+		ConsistentRead:           aws.Bool(true),
+		FilterExpression:         aws.String("begins_with(" + attrPK + ", :tenant) AND " + isLive),
+		ExpressionAttributeNames: map[string]string{"#ttl": attrTTL},
+		ExpressionAttributeValues: map[string]types.AttributeValue{
+			":tenant": text(of.Prefix()),
+			":now":    number(t.clock.Now().Unix()),
+		},
+	}
+
+	if cursor != "" {
+		start, err := table.PositionOf(cursor)
+		if err != nil {
+			return table.Page{}, err
+		}
+
+		input.ExclusiveStartKey = positionItem(start)
+	}
+
+	answer, err := t.client.Scan(ctx, input)
+	if err != nil {
+		return table.Page{}, awserrs.Wrap(err, "scan table %s for %s", t.name, of.Prefix())
+	}
+
+	return pageOf(answer.Items, answer.LastEvaluatedKey)
+}
+
+func pageOf(items []item, last item) (table.Page, error) {
 	var page table.Page
 
-	for _, item := range answer.Items {
+	for _, item := range items {
 		row, err := RowOf(item)
 		if err != nil {
 			return table.Page{}, err
@@ -161,11 +194,11 @@ func pageOf(answer *dynamodb.QueryOutput) (table.Page, error) {
 		page.Rows = append(page.Rows, row)
 	}
 
-	if len(answer.LastEvaluatedKey) == 0 {
+	if len(last) == 0 {
 		return page, nil
 	}
 
-	cursor, err := positionOf(answer.LastEvaluatedKey).Cursor()
+	cursor, err := positionOf(last).Cursor()
 	if err != nil {
 		return table.Page{}, err
 	}

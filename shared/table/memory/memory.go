@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -64,7 +65,10 @@ type recorded struct {
 	change table.Change
 }
 
-var _ table.Table = (*Table)(nil)
+var (
+	_ table.Table   = (*Table)(nil)
+	_ table.Scanner = (*Table)(nil)
+)
 
 // New makes an empty table.
 func New(clock clock.Clock, plan fault.Plan) *Table {
@@ -187,6 +191,58 @@ func endedAt(page table.Page, last table.Row, index bool) (table.Page, error) {
 
 	cursor, err := position.Cursor()
 	page.Next = cursor
+
+	return page, err
+}
+
+// scanned is how many rows a Scan looks at for a page.
+const scanned = 100
+
+// Scan implements table.Scanner. It looks at rows in the order of their keys;
+// DynamoDB has another, but also one in which a row stays where it is.
+func (t *Table) Scan(ctx context.Context, of table.Tenant, cursor string) (table.Page, error) {
+	var after table.Position
+
+	if cursor != "" {
+		var err error
+		if after, err = table.PositionOf(cursor); err != nil {
+			return table.Page{}, err
+		}
+	}
+
+	var page table.Page
+
+	_, err := fault.Around(ctx, t.plan, OpQuery, func() error {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+
+		rows := t.rows.all()
+		slices.SortFunc(rows, func(a, b table.Row) int {
+			return cmp.Or(cmp.Compare(a.Key.PK(), b.Key.PK()), cmp.Compare(a.Key.SK(), b.Key.SK()))
+		})
+
+		rows = slices.DeleteFunc(rows, func(row table.Row) bool {
+			return cmp.Or(cmp.Compare(row.Key.PK(), after.PK), cmp.Compare(row.Key.SK(), after.SK)) <= 0
+		})
+		looked := rows[:min(len(rows), scanned)]
+
+		for _, row := range looked {
+			if strings.HasPrefix(row.Key.PK(), of.Prefix()) && !row.Expired(t.clock.Now()) {
+				page.Rows = append(page.Rows, clone(row))
+			}
+		}
+
+		if len(looked) == len(rows) {
+			return nil
+		}
+
+		last := looked[len(looked)-1].Key
+
+		next, err := table.Position{PK: last.PK(), SK: last.SK()}.Cursor()
+		page.Next = next
+
+		return err
+	})
 
 	return page, err
 }

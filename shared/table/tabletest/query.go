@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -295,4 +296,64 @@ func indexCursorIsChecked(s *subject) {
 		_, err := s.table.Query(s.Context(), query)
 		assert.Equal(s, errs.Invalid, errs.CodeOf(err), "%s: %v", name, err)
 	}
+}
+
+// scan finds all rows of a tenant, and none of another, whose id begins alike.
+func scan(s *subject) {
+	scanner, ok := s.table.(table.Scanner)
+	require.True(s, ok, "every adapter can be scanned by an operator")
+
+	const partitions, rows = 3, 120
+
+	want := map[table.Key]bool{}
+
+	for partition := range partitions {
+		place := s.tenant.Partition("scanned", strconv.Itoa(partition))
+
+		for at := range rows {
+			key := place.Key("row", strconv.Itoa(at))
+			want[key] = true
+
+			s.write(table.Create(table.Row{Key: key, Body: []byte(`{}`)}))
+		}
+	}
+
+	gone := s.row("gone")
+	gone.Expires = s.clock.Now().Add(-time.Minute)
+	counted := s.key("counted")
+	want[counted] = true
+
+	s.write(table.Create(gone))
+	s.write(table.Add(counted, "n", 7, 0, 10))
+
+	alike, err := table.TenantOf(strings.TrimPrefix(s.tenant.Prefix()[:len(s.tenant.Prefix())-1], "store#") + "x")
+	require.NoError(s, err)
+	s.write(table.Create(table.Row{Key: alike.Partition("scanned").Key("row"), Body: []byte(`{}`)}))
+
+	found := map[table.Key]bool{}
+
+	for cursor := ""; ; {
+		page, err := scanner.Scan(s.Context(), s.tenant, cursor)
+		require.NoError(s, err)
+
+		for _, row := range page.Rows {
+			assert.False(s, found[row.Key], "%s comes twice", row.Key)
+			assert.Positive(s, row.Version)
+
+			found[row.Key] = true
+
+			if row.Key == counted {
+				assert.Equal(s, map[string]int64{"n": 7}, row.Counters)
+			}
+		}
+
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+
+	assert.Equal(s, want, found)
+
+	_, err = scanner.Scan(s.Context(), s.tenant, "no cursor")
+	require.Equal(s, errs.Invalid, errs.CodeOf(err))
 }

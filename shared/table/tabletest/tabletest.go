@@ -64,6 +64,7 @@ func Run(t *testing.T, create Make, options Options) {
 		"OneCreatorWins":       oneCreatorWins,
 		"TransfersKeepTheSum":  transfersKeepTheSum,
 		"SameAsTheModel":       sameAsTheModel,
+		"Scan":                 scan,
 		"IndexIsSparse":        indexIsSparse,
 		"IndexFollows":         indexFollows,
 		"IndexPages":           indexPages,
