@@ -420,7 +420,7 @@ func TestModesOfUpdates(t *testing.T) {
 		"over its share": {
 			turning{mode: store.Auto}, health.Webhook{
 				URL: "https://x", Pending: 51, LastError: "Wrong response from the webhook: 429 Too Many Requests", FailedAt: start(),
-			}, "trouble.waiting",
+			}, "trouble.held",
 		},
 		"over its share for a moment": {
 			turning{mode: store.Webhook}, health.Webhook{
