@@ -266,7 +266,9 @@ func storeForm() form {
 				},
 			}
 		},
-		save: saveStore,
+		save: func(c *Chat, ctx context.Context, r *request, f filling) (message.Text, error) {
+			return c.saveStore(ctx, r, f)
+		},
 	}
 }
 
@@ -308,7 +310,8 @@ func readOwner(r *request, given input) (string, string) {
 	return strconv.FormatInt(owner, 10), ""
 }
 
-func saveStore(c *Chat, ctx context.Context, r *request, f filling) (message.Text, error) {
+// saveStore opens the store that a form describes.
+func (c *Chat) saveStore(ctx context.Context, r *request, f filling) (message.Text, error) {
 	owner, err := strconv.ParseInt(f.Values["owner"], 10, 64)
 	if err != nil {
 		return message.Text{}, errs.Wrap(err, errs.Internal, "read the owner of a new store")

@@ -75,7 +75,7 @@ func (b newBot) SetCommands(context.Context, string, []telegram.Command) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
-	b.menus++
+	b.botFather.menus++
 
 	return nil
 }
