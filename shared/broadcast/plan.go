@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
-	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table"
 )
 
@@ -15,9 +14,12 @@ import (
 // to cost few calls, so few that a lane is done with them in seconds.
 const pagePeople = 50
 
+// readPeople is how many people are read at once.
+const readPeople = table.MaxPageRows
+
 // plan writes down who gets a campaign, page by page. Where it stands is written
-// with each page, so that after a crash it goes on behind the last one; sending
-// begins with the first.
+// with the pages, so that after a crash it goes on there; sending begins with the
+// first.
 func (r *Runner) plan(ctx context.Context, asked Message) error {
 	campaign, current, err := r.current(ctx, asked)
 	if err != nil || !current {
@@ -54,48 +56,50 @@ func (r *Runner) plan(ctx context.Context, asked Message) error {
 			return err // a later round has a planner of its own
 		}
 
-		people, cursor, err := r.gather(ctx, campaign, planned.Cursor, of)
+		people, cursor, err := r.Service.people.Audience(ctx, of, campaign.Audience, planned.Cursor, readPeople)
 		if err != nil {
-			return errs.Context(err, "plan broadcast %s", campaign.ID)
+			return errs.Context(err, "plan broadcast %s: read the people of store %s", campaign.ID, campaign.Store)
 		}
 
-		planned.Cursor, planned.Done = cursor, cursor == ""
-
-		err = r.writePage(ctx, at, planned, version, people)
+		err = r.writePages(ctx, at, planned, version, people, cursor)
 		if err != nil && !errs.Is(err, errs.Conflict) { // Conflict: another planner was faster, or this one was before
 			return errs.Context(err, "plan broadcast %s", campaign.ID)
 		}
 	}
 }
 
-// gather collects a page of people from a cursor on, each once.
-func (r *Runner) gather(ctx context.Context, campaign Campaign, cursor string, of store.Store) ([]int64, string, error) {
-	var people []int64
+// writePages plans people who were read together: page by page, and with the last
+// one that planning goes on behind them. After a crash they are read again: who
+// has a target already is left out.
+func (r *Runner) writePages(
+	ctx context.Context, at place, planned plan, version int64, people []int64, cursor string,
+) error {
+	slices.Sort(people)
+	people = slices.Compact(people)
 
-	for len(people) < pagePeople {
-		found, next, err := r.Service.people.Audience(ctx, of, campaign.Audience, cursor, pagePeople-len(people))
-		if err != nil {
-			return nil, "", errs.Context(err, "read the people of store %s", campaign.Store)
+	for {
+		some := people[:min(len(people), pagePeople)]
+		people = people[len(some):]
+
+		if len(people) == 0 {
+			planned.Cursor, planned.Done = cursor, cursor == ""
 		}
 
-		for _, person := range found {
-			if !slices.Contains(people, person) {
-				people = append(people, person)
-			}
+		var err error
+		if planned, err = r.writePage(ctx, at, planned, version, some); err != nil {
+			return err
 		}
 
-		if cursor = next; cursor == "" {
-			break
+		if version++; len(people) == 0 {
+			return nil
 		}
 	}
-
-	return people, cursor, nil
 }
 
 // writePage writes a page with its targets and how far planning is, without
-// those who have a target already. Conflict where the plan has changed since it
-// was read.
-func (r *Runner) writePage(ctx context.Context, at place, planned plan, version int64, people []int64) error {
+// those who have a target already, and gives the plan as it then is. Conflict
+// where it has changed since it was read.
+func (r *Runner) writePage(ctx context.Context, at place, planned plan, version int64, people []int64) (plan, error) {
 	for {
 		next := planned
 		if len(people) > 0 {
@@ -105,12 +109,12 @@ func (r *Runner) writePage(ctx context.Context, at place, planned plan, version 
 
 		ops, err := r.pageOps(at, next, version, people)
 		if err != nil {
-			return err
+			return plan{}, err
 		}
 
 		err = r.Service.state.Write(ctx, ops...)
 		if !errs.Is(err, errs.Conflict) || table.Refused(err, 0) {
-			return err
+			return next, err
 		}
 
 		// Behind the plan and the page stand the targets.
@@ -122,7 +126,7 @@ func (r *Runner) writePage(ctx context.Context, at place, planned plan, version 
 		}
 
 		if len(kept) == len(people) { // the page is there: the plan moves with it, so it has changed too
-			return err
+			return next, err
 		}
 
 		slog.InfoContext(ctx, "people who have the broadcast already are left out", "people", len(people)-len(kept))

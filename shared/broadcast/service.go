@@ -19,7 +19,7 @@ import (
 const (
 	// lead is how long before its start a campaign is set going: its people are
 	// planned then, and what else the bot says is counted from the start on.
-	lead = 2 * time.Minute
+	lead = 5 * time.Minute
 	// look is how often the clock looks whether a running campaign stands still.
 	look = 2 * time.Minute
 	// latest is how far ahead a campaign may be scheduled.

@@ -57,7 +57,7 @@ func TestBroadcastToEverybody(t *testing.T) {
 		sleep(ctx, time.Minute)
 
 		campaign, err := w.service.Schedule(ctx, broadcast.Campaign{
-			ID: "c1", Store: shop, Author: author, StartAt: time.Now().Add(5 * time.Minute),
+			ID: "c1", Store: shop, Author: author, StartAt: time.Now().Add(7 * time.Minute),
 			Content: broadcast.Content{HTML: "<b>Promo</b> &amp; more"},
 			Notice:  message.Address{Store: shop, Chat: author, Message: 5},
 		})
@@ -68,7 +68,7 @@ func TestBroadcastToEverybody(t *testing.T) {
 
 		length := time.Duration(float64(people)/broadcast.FreeRate) * time.Second
 
-		sleep(ctx, 5*time.Minute)
+		sleep(ctx, 7*time.Minute)
 
 		for at := range kills + pauses {
 			sleep(ctx, length/(kills+pauses+2)+time.Duration(w.random.IntN(1000))*time.Millisecond)
