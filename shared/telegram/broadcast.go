@@ -3,6 +3,8 @@ package telegram
 import (
 	"context"
 	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/mymmrac/telego"
 
@@ -105,7 +107,15 @@ func (c *Client) Quote(ctx context.Context, chat int64, number int, through int6
 
 	origin, ok := shown.ForwardOrigin.(*telego.MessageOriginUser)
 
-	return shown.Text + shown.Caption, ok && origin.SenderUser.ID == c.bot.ID(), nil
+	return shown.Text + shown.Caption, ok && origin.SenderUser.ID == c.id(), nil
+}
+
+// id is the bot's own: a token begins with it.
+func (c *Client) id() int64 {
+	head, _, _ := strings.Cut(c.bot.Token(), ":")
+	id, _ := strconv.ParseInt(head, 10, 64) // telego takes no token without
+
+	return id
 }
 
 // Broadcast says the content of a campaign to a person.
