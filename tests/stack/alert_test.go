@@ -42,7 +42,7 @@ func TestAlarmReachesOwner(t *testing.T) {
 	ring(t, name, "ALARM", began)
 	first := owner.wait(control.Condition{Text: name})
 
-	if !strings.Contains(first.Text, "🔴") {
+	if !strings.Contains(first.Text, "🟠") { // of an alarm that is none of ours, nobody knows how bad it is
 		t.Errorf("an alarm reads %q", first.Text)
 	}
 
