@@ -138,7 +138,7 @@ func TestOwnersBot(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	becomes(t, answerWithin, "the bot knows that its operator has left", func() (bool, error) {
+	becomes(t, toldWithin, "the bot knows that its operator has left", func() (bool, error) {
 		return !listens(t, office), nil
 	})
 	operate(t, "owner-bot", "remove")
