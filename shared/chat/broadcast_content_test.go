@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"github.com/lapak-id/lapak/localstack/telegram/entity"
 	"github.com/lapak-id/lapak/shared/broadcast"
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/message"
@@ -44,6 +45,10 @@ func TestFormattingGoesWithATextThatIsSentOn(t *testing.T) {
 		{"abcd", []telego.MessageEntity{of("bold", 0, 3), of("italic", 2, 2)}, "<b>ab<i>c</i></b>d"}, // they never overlap so
 	} {
 		require.Equal(t, one.want, chat.MarkupOf(one.text, one.entities), "%q", one.text)
+
+		read, _, err := entity.Parse("HTML", one.want)
+		require.NoError(t, err, "Telegram does not take %q", one.want)
+		require.Equal(t, one.text, read)
 	}
 }
 
@@ -91,6 +96,10 @@ func FuzzMarkupOf(f *testing.F) {
 
 		if read := unescape(tag.ReplaceAllString(written, "")); read != text {
 			t.Fatalf("%q is read as %q", text, read)
+		}
+
+		if _, _, err := entity.Parse("HTML", written); err != nil {
+			t.Fatalf("Telegram does not take %q: %v", written, err)
 		}
 	})
 }
