@@ -29,6 +29,8 @@ type awsGateway struct {
 	server   *http.Server
 	served   chan error
 
+	callers sync.Map // of open connections, by their remote address
+
 	mu       sync.Mutex
 	calls    []awsCall
 	moments  []*moment
@@ -79,7 +81,10 @@ func (g *awsGateway) serve(emulator string) error {
 		return fmt.Errorf("read the emulator's address: %w", err)
 	}
 
+	const idle = 128 // connections: with Go's own 2, most calls would open one
+
 	proxy := &httputil.ReverseProxy{
+		Transport:      &http.Transport{MaxIdleConnsPerHost: idle},
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		FlushInterval:  -1,
 		ModifyResponse: g.answered,
@@ -91,6 +96,11 @@ func (g *awsGateway) serve(emulator string) error {
 	g.server = &http.Server{
 		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.pass(proxy, w, r) }),
 		ReadHeaderTimeout: time.Minute,
+		ConnState: func(connection net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				g.callers.Delete(connection.RemoteAddr().String())
+			}
+		},
 	}
 
 	go func() { g.served <- g.server.Serve(g.listener) }()
@@ -119,8 +129,8 @@ func (g *awsGateway) pass(proxy http.Handler, w http.ResponseWriter, r *http.Req
 		panic(http.ErrAbortHandler) // the caller died while it wrote
 	}
 
-	pid, function := caller(r.RemoteAddr)
-	call.function = function
+	from := g.caller(r.RemoteAddr)
+	call.function = from.function
 
 	g.mu.Lock()
 	g.calls = append(g.calls, call)
@@ -149,13 +159,13 @@ func (g *awsGateway) pass(proxy http.Handler, w http.ResponseWriter, r *http.Req
 
 	if hit.after {
 		// It takes effect even if its caller dies first.
-		ctx := context.WithValue(context.WithoutCancel(r.Context()), momentKey{}, func() { hit.stop(pid) })
+		ctx := context.WithValue(context.WithoutCancel(r.Context()), momentKey{}, func() { hit.stop(from.pid) })
 		proxy.ServeHTTP(w, r.WithContext(ctx))
 
 		return
 	}
 
-	hit.stop(pid)
+	hit.stop(from.pid)
 	panic(http.ErrAbortHandler)
 }
 
@@ -327,13 +337,32 @@ func containsAll(text string, wanted []string) bool {
 // functionNames are those of the template.
 func functionNames() []string {
 	return []string{
-		"webhook", "callback", "bot", "payment", "relay", "deliver", "download", "transcribe", "sweep", "alert", "health",
+		"webhook", "callback", "api", "bot", "payment", "broadcast", "relay", "deliver", "download", "transcribe",
+		"sweep", "alert", "health", "poll",
 	}
 }
 
-// caller finds the function's process at the other end of a connection, by
-// Linux's /proc; 0 where it is none or has ended.
-func caller(remote string) (int, string) {
+// process is a function's; the zero one is none.
+type process struct {
+	pid      int
+	function string
+}
+
+// caller gives whose connection it is: it stays the same as long as it is open.
+func (g *awsGateway) caller(remote string) process {
+	if known, ok := g.callers.Load(remote); ok {
+		return known.(process) //nolint:errcheck,forcetypeassert // nothing else is stored
+	}
+
+	found := callerOf(remote)
+	g.callers.Store(remote, found)
+
+	return found
+}
+
+// callerOf finds the function's process at the other end of a connection, by
+// Linux's /proc; none where it has ended.
+func callerOf(remote string) process {
 	const looks = 5 // the kernel's table changes while it is read, so that a row may be missed
 
 	for range looks {
@@ -345,13 +374,13 @@ func caller(remote string) (int, string) {
 		for _, function := range functionNames() {
 			for _, pid := range cloud.Processes(function) {
 				if holds(pid, socket) {
-					return pid, function
+					return process{pid: pid, function: function}
 				}
 			}
 		}
 	}
 
-	return 0, ""
+	return process{}
 }
 
 // functionOf gives the function that a process runs.
