@@ -148,13 +148,9 @@ func (l *lane) find(ctx context.Context, user int64, known int) (int, error) {
 			numbers[at] = from + at
 		}
 
-		if !l.slots.wait(ctx) {
-			return 0, nil
-		}
-
-		there, err := l.Messenger.Exists(ctx, chat, numbers, l.through())
+		there, err := l.exists(ctx, chat, numbers)
 		if err != nil {
-			return 0, errs.Context(err, "look for a message of broadcast %s", l.campaign.ID)
+			return 0, err
 		}
 
 		if !there {
@@ -169,8 +165,49 @@ func (l *lane) find(ctx context.Context, user int64, known int) (int, error) {
 	return 0, nil
 }
 
-// pick gives the number among some that is the campaign's message; 0: none.
+// exists asks whether any of some numbers is a message of a chat; it takes its
+// turn in the pace.
+func (l *lane) exists(ctx context.Context, chat message.Address, numbers []int) (bool, error) {
+	if !l.slots.wait(ctx) {
+		return false, nil
+	}
+
+	there, err := l.Messenger.Exists(ctx, chat, numbers, l.through())
+	if err != nil {
+		return false, errs.Context(err, "look for a message of broadcast %s", l.campaign.ID)
+	}
+
+	return there, nil
+}
+
+// fewNumbers are read one by one; more are halved first.
+const fewNumbers = 4
+
+// pick gives the number among some, of which one at least is in the chat, that is
+// the campaign's message; 0: none.
 func (l *lane) pick(ctx context.Context, chat message.Address, numbers []int) (int, error) {
+	if len(numbers) <= fewNumbers {
+		return l.read(ctx, chat, numbers)
+	}
+
+	first, second := numbers[:len(numbers)/2], numbers[len(numbers)/2:]
+
+	there, err := l.exists(ctx, chat, first)
+	if err != nil {
+		return 0, err
+	}
+
+	if there {
+		if number, err := l.pick(ctx, chat, first); number > 0 || err != nil {
+			return number, err
+		}
+	}
+
+	return l.pick(ctx, chat, second)
+}
+
+// read reads messages, where they are there, until one is the campaign's; 0: none is.
+func (l *lane) read(ctx context.Context, chat message.Address, numbers []int) (int, error) {
 	want := plain(l.campaign.Content.HTML)
 
 	for _, number := range numbers {
