@@ -300,7 +300,8 @@ func TestStoreListShowRemove(t *testing.T) {
 
 	require.NoError(t, d.storeList(t.Context(), nil))
 	require.Regexp(t,
-		`(?s)^ID +NAME +BOT +OWNER +STATE +FEATURES +SINCE\ndemo +Toko Kopi +@kopi_bot +1001 +open +shop,depot,transcription +20\d\d-\d\d-\d\d\n$`,
+		`(?s)^ID +NAME +BOT +OWNER +STATE +FEATURES +SINCE\n`+
+			`demo +Toko Kopi +@kopi_bot +1001 +open +shop,depot,transcription +20\d\d-\d\d-\d\d\n$`,
 		d.out.String())
 	d.out.Reset()
 

@@ -149,7 +149,8 @@ func (s *settings) readStack(ctx context.Context, cfg aws.Config, stack string) 
 	}
 
 	wanted := map[string]*string{
-		"StateTableName": &s.State, "ScratchTableName": &s.Scratch, "SecretsPrefix": &s.Secrets, "DeadQueueUrls": &s.Dead, "WebhookUrl": &s.Webhook,
+		"StateTableName": &s.State, "ScratchTableName": &s.Scratch, "SecretsPrefix": &s.Secrets, "DeadQueueUrls": &s.Dead,
+		"WebhookUrl": &s.Webhook,
 	}
 
 	for _, found := range described.Stacks {

@@ -181,10 +181,9 @@ func (o *operator) storeVerify(_ context.Context, args []string) error {
 	if err != nil {
 		return fmt.Errorf("open the export: %w", err)
 	}
-	defer file.Close() // it was read
 
 	head, rows, err := readExport(file, func(exportRow) error { return nil })
-	if err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("%s: %w", args[0], err)
 	}
 

@@ -35,7 +35,9 @@ func (d *desk) fill(t *testing.T, rows int) {
 	}
 
 	require.NoError(t, d.state.Write(t.Context(), table.Add(place.Key("wallet"), "balance", 5000, 0, 1<<40)))
-	require.NoError(t, d.state.Write(t.Context(), table.Create(table.Row{Key: other.Partition("user", "7").Key("profile"), Body: []byte(`{}`)})))
+	require.NoError(t, d.state.Write(t.Context(), table.Create(table.Row{
+		Key: other.Partition("user", "7").Key("profile"), Body: []byte(`{}`),
+	})))
 	require.NoError(t, d.scratch.Write(t.Context(), table.Create(table.Row{Key: place.Key("session"), Body: []byte(`{}`)})))
 }
 
@@ -215,7 +217,8 @@ func TestReadExportFindsEveryChange(t *testing.T) {
 }
 
 func FuzzReadExport(f *testing.F) {
-	f.Add([]byte(`{"lapak_export":1,"store":{},"at":"2026-11-21T07:00:00Z"}` + "\n" + `{"pk":"a","sk":"b","v":1}` + "\n" + `{"rows":1,"sha256":""}`))
+	f.Add([]byte(`{"lapak_export":1,"store":{},"at":"2026-11-21T07:00:00Z"}` + "\n" +
+		`{"pk":"a","sk":"b","v":1}` + "\n" + `{"rows":1,"sha256":""}`))
 	f.Add([]byte("{}\n{}\n"))
 
 	f.Fuzz(func(t *testing.T, text []byte) {

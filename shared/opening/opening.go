@@ -357,7 +357,8 @@ func (s *Service) RotateToken(ctx context.Context, of store.Store, token secret.
 	}
 
 	if me.ID != of.BotID {
-		return store.Store{}, errs.New(errs.Invalid, "rotate the token of store %s: this is the token of @%s, not of @%s (to change the bot: store add)",
+		return store.Store{}, errs.New(errs.Invalid,
+			"rotate the token of store %s: this is the token of @%s, not of @%s (to change the bot: store add)",
 			of.ID, me.Username, of.BotUsername)
 	}
 

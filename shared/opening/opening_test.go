@@ -209,7 +209,8 @@ func TestRotations(t *testing.T) {
 	require.Equal(t, opened.Hook, w.hook.URL)
 
 	before := w.hook.Secret
-	require.ErrorContains(t, w.RotateSecret(t.Context(), "kopi", func(context.Context) error { return errors.New("stopped") }), "rotate again")
+	stopped := func(context.Context) error { return errors.New("stopped") }
+	require.ErrorContains(t, w.RotateSecret(t.Context(), "kopi", stopped), "rotate again")
 	require.Equal(t, before, w.hook.Secret)
 	require.NoError(t, w.RotateSecret(t.Context(), "kopi", func(context.Context) error { return nil }))
 	require.NotEqual(t, before, w.hook.Secret)
