@@ -68,7 +68,9 @@ func TestWithTheSimulatorOfTelegram(t *testing.T) {
 	s.say(t, 4)
 	s.await(t, "four are pushed", func() bool { return len(s.updates.All()) == 72 })
 
-	if bot := s.bot(t); bot.Webhook.Delivered != 4 || bot.Webhook.Pending != 0 {
+	s.await(t, "Telegram knows it", func() bool { return s.bot(t).Webhook.Pending == 0 })
+
+	if bot := s.bot(t); bot.Webhook.Delivered != 4 {
 		t.Errorf("what was fetched was pushed too: %+v", bot.Webhook)
 	}
 
