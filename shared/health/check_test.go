@@ -2,6 +2,7 @@ package health_test
 
 import (
 	"fmt"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,7 +70,8 @@ func TestEveryTroubleIsFoundAndItsEnd(t *testing.T) {
 			check: "queue-depth", key: "app-updates.fifo-depth", severity: alert.Warning, runbook: "queue-growing", detail: "check.depth",
 		},
 		"a provider is silent": {
-			broken: func(w *ward) { w.speech.err = errs.New(errs.Unavailable, "503") }, mend: func(w *ward) { w.speech.err = nil }, looks: 2,
+			broken: func(w *ward) { w.speech.err = errs.New(errs.Unavailable, "503") }, mend: func(w *ward) { w.speech.err = nil },
+			looks: 2,
 			check: "speech", key: "speech-groq", severity: alert.Warning, runbook: "provider-down", detail: "check.speech",
 		},
 		"a provider refuses the key": {
@@ -350,7 +352,7 @@ func FuzzThresholds(f *testing.F) {
 		}
 
 		for name, value := range set {
-			if value < 0 || value != value { //nolint:gocritic // NaN is not itself
+			if value < 0 || math.IsNaN(value) {
 				t.Errorf("%q gives %s=%f", text, name, value)
 			}
 		}
