@@ -56,6 +56,7 @@ type scene struct {
 
 	boss  *customer             // its owner
 	notes map[string]topic.Note // what health publishes where all is broken, by key
+	mend  func()                // ends the fault, where it does not end by itself
 }
 
 // trials are all rows. To add one, add it here, run this test with -update, and
@@ -167,10 +168,12 @@ func TestEveryAlertReachesTheOwner(t *testing.T) {
 		}
 
 		t.Run(strings.ReplaceAll(of.key, "*", "X")+"/"+of.fault[:min(len(of.fault), 40)], func(t *testing.T) {
-			at.boss.t = t
+			at.boss.t, at.mend = t, func() {}
 			of.inject(t, at)
 
 			told := at.boss.waitFor(toldWithin, control.Condition{Text: of.says})
+			at.mend()
+
 			if !strings.Contains(told.Text, "[") {
 				t.Errorf("the message names no store: %q", told.Text)
 			}
@@ -192,7 +195,8 @@ func newScene(t *testing.T, notes map[string]topic.Note) *scene {
 
 func brokenWebhook(t *testing.T, at *scene) {
 	t.Helper()
-	t.Cleanup(func() { hook(t, at.shop, cloud.WebhookURL(at.ID)) })
+	at.mend = func() { hook(t, at.shop, cloud.WebhookURL(at.ID)) }
+
 	hook(t, at.shop, cloud.Endpoint+"/nowhere")
 
 	if _, err := at.boss.Text(t.Context(), "/help"); err != nil {
@@ -238,7 +242,7 @@ func downGateway(t *testing.T, at *scene) {
 	at.restock(t, 1, 3)
 
 	gatewayFaults(t, pakasir.Faults{Outage: true})
-	t.Cleanup(func() { gatewayFaults(t, pakasir.Faults{}) })
+	t.Cleanup(func() { gatewayFaults(t, pakasir.Faults{}) }) // other tests pay too
 
 	for range 3 {
 		at.visitor(t, "id").ordersWithoutCode(t)
