@@ -1,6 +1,7 @@
 package broadcast_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,27 +22,31 @@ func TestContent(t *testing.T) {
 
 	button := message.Button{Text: "Belanja", URL: "https://example.com/x"}
 
+	text := func(text string) broadcast.Content { return broadcast.Content{HTML: text} }
+	buttons := func(rows ...[]message.Button) broadcast.Content { return broadcast.Content{HTML: "x", Buttons: rows} }
+	caption := strings.Repeat("x", broadcast.MaxCaption)
+
 	for name, test := range map[string]struct {
 		content broadcast.Content
 		key     string // of the sentence; "-": refused without one
 	}{
-		"text":          {content: broadcast.Content{HTML: "<b>Promo</b>"}},
-		"longest":       {content: broadcast.Content{HTML: "<i>" + strings.Repeat("é", broadcast.MaxText) + "</i>"}},
-		"photo":         {content: broadcast.Content{Media: broadcast.Photo, FileID: "f"}},
-		"buttons":       {content: broadcast.Content{HTML: "x", Buttons: [][]message.Button{{button, {Text: "a", Data: "open:shop"}}}}},
-		"empty":         {content: broadcast.Content{HTML: " <b> </b>"}, key: "broadcast.empty"},
-		"too long":      {content: broadcast.Content{HTML: strings.Repeat("x", broadcast.MaxText+1)}, key: "broadcast.long"},
-		"pairs":         {content: broadcast.Content{HTML: strings.Repeat("😀", broadcast.MaxText/2+1)}, key: "broadcast.long"},
-		"caption":       {content: broadcast.Content{Media: broadcast.Video, FileID: "f", HTML: strings.Repeat("x", 1025)}, key: "broadcast.long"},
+		"text":          {content: text("<b>Promo</b>")},
+		"longest":       {content: text("<i>" + strings.Repeat("é", broadcast.MaxText) + "</i>")},
+		"photo":         {content: broadcast.Content{Media: broadcast.Photo, FileID: "f", HTML: caption}},
+		"buttons":       {content: buttons([]message.Button{button, {Text: "a", Data: "open:shop"}})},
+		"empty":         {content: text(" <b> </b>"), key: "broadcast.empty"},
+		"too long":      {content: text(strings.Repeat("x", broadcast.MaxText+1)), key: "broadcast.long"},
+		"pairs":         {content: text(strings.Repeat("😀", broadcast.MaxText/2+1)), key: "broadcast.long"},
+		"caption":       {content: broadcast.Content{Media: broadcast.Video, FileID: "f", HTML: caption + "x"}, key: "broadcast.long"},
 		"no file":       {content: broadcast.Content{Media: broadcast.Photo, HTML: "x"}, key: "-"},
 		"no kind":       {content: broadcast.Content{FileID: "f", HTML: "x"}, key: "-"},
 		"sticker":       {content: broadcast.Content{Media: "sticker", FileID: "f"}, key: "-"},
-		"script":        {content: broadcast.Content{HTML: "x", Buttons: [][]message.Button{{{Text: "a", URL: "javascript:x"}}}}, key: "broadcast.button_url"},
-		"both":          {content: broadcast.Content{HTML: "x", Buttons: [][]message.Button{{{Text: "a", URL: button.URL, Data: "x"}}}}, key: "broadcast.button_url"},
-		"no text":       {content: broadcast.Content{HTML: "x", Buttons: [][]message.Button{{{URL: button.URL}}}}, key: "broadcast.button_text"},
-		"wide":          {content: broadcast.Content{HTML: "x", Buttons: [][]message.Button{{button, button, button, button, button, button, button, button, button}}}, key: "broadcast.buttons"},
-		"empty row":     {content: broadcast.Content{HTML: "x", Buttons: [][]message.Button{{}}}, key: "broadcast.buttons"},
-		"too many rows": {content: broadcast.Content{HTML: "x", Buttons: many(101, button)}, key: "broadcast.buttons"},
+		"script":        {content: buttons([]message.Button{{Text: "a", URL: "javascript:x"}}), key: "broadcast.button_url"},
+		"both":          {content: buttons([]message.Button{{Text: "a", URL: button.URL, Data: "x"}}), key: "broadcast.button_url"},
+		"no text":       {content: buttons([]message.Button{{URL: button.URL}}), key: "broadcast.button_text"},
+		"wide":          {content: buttons(slices.Repeat([]message.Button{button}, broadcast.MaxRow+1)), key: "broadcast.buttons"},
+		"empty row":     {content: buttons([]message.Button{}), key: "broadcast.buttons"},
+		"too many rows": {content: buttons(slices.Repeat([][]message.Button{{button}}, 101)...), key: "broadcast.buttons"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,15 +68,6 @@ func TestContent(t *testing.T) {
 			}
 		})
 	}
-}
-
-func many(rows int, button message.Button) [][]message.Button {
-	var buttons [][]message.Button
-	for range rows {
-		buttons = append(buttons, []message.Button{button})
-	}
-
-	return buttons
 }
 
 func FuzzLength(f *testing.F) {
@@ -104,7 +100,9 @@ func TestRateAndPrice(t *testing.T) {
 
 func TestSchedule(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 5, func(t *testing.T, w *world) {
+	inWorld(t, 5, func(w *world) {
+		t := w.T // of the bubble
+
 		first := w.schedule(func(c *broadcast.Campaign) { c.StartAt = time.Now().Add(time.Hour) })
 		again := w.schedule(func(c *broadcast.Campaign) { c.Content.HTML = "another" })
 		assert.Equal(t, first.Content, again.Content, "an id is one campaign")

@@ -16,7 +16,9 @@ import (
 
 func TestEverybodyGetsItOnceAtTheRate(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 3000, func(t *testing.T, w *world) {
+	inWorld(t, 3000, func(w *world) {
+		t := w.T // of the bubble
+
 		made := w.schedule(func(c *broadcast.Campaign) { c.StartAt = time.Now().Add(7 * time.Minute) })
 		assert.Equal(t, broadcast.Scheduled, made.State)
 
@@ -50,7 +52,9 @@ func TestEverybodyGetsItOnceAtTheRate(t *testing.T) {
 // Until all functions know that they are counted, a third is left to them.
 func TestTheFirstMinuteLeavesRoom(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1000, func(t *testing.T, w *world) {
+	inWorld(t, 1000, func(w *world) {
+		t := w.T // of the bubble
+
 		w.schedule(nil)
 		done := w.until(broadcast.Done, 5*time.Minute)
 		assert.InDelta(t, 50, done.Took(time.Now()).Seconds(), 4)
@@ -59,7 +63,9 @@ func TestTheFirstMinuteLeavesRoom(t *testing.T) {
 
 func TestWhatOthersSayIsMadeRoomFor(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1500, func(t *testing.T, w *world) {
+	inWorld(t, 1500, func(w *world) {
+		t := w.T // of the bubble
+
 		w.schedule(func(c *broadcast.Campaign) { c.StartAt = time.Now().Add(3 * time.Minute) })
 		sleep(t.Context(), 3*time.Minute)
 
@@ -87,7 +93,9 @@ func TestWhatOthersSayIsMadeRoomFor(t *testing.T) {
 
 func TestPauseResumeCancel(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 2000, func(t *testing.T, w *world) {
+	inWorld(t, 2000, func(w *world) {
+		t := w.T // of the bubble
+
 		w.schedule(nil)
 		sleep(t.Context(), 20*time.Second)
 
@@ -152,7 +160,9 @@ func TestPauseResumeCancel(t *testing.T) {
 
 func TestWhatBecomesOfPeople(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 100, func(t *testing.T, w *world) {
+	inWorld(t, 100, func(w *world) {
+		t := w.T // of the bubble
+
 		limited := time.Time{}
 		w.phone.fail = func(chat int64, try int) error {
 			switch {
@@ -207,7 +217,9 @@ func TestWhatBecomesOfPeople(t *testing.T) {
 // What cannot be found out is said, and nobody is written to twice.
 func TestUnsure(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 100, func(t *testing.T, w *world) {
+	inWorld(t, 100, func(w *world) {
+		t := w.T // of the bubble
+
 		w.phone.blind = errs.New(errs.Invalid, "the author has blocked the bot")
 		w.phone.fail = func(chat int64, _ int) error {
 			if chat == person(50) {
@@ -234,7 +246,9 @@ func TestACampaignThatCannotGoOnPauses(t *testing.T) {
 	} {
 		t.Run(string(why), func(t *testing.T) {
 			t.Parallel()
-			inWorld(t, 500, func(t *testing.T, w *world) {
+			inWorld(t, 500, func(w *world) {
+				t := w.T // of the bubble
+
 				w.phone.fail = func(int64, int) error { return failure }
 				w.schedule(nil)
 
@@ -262,7 +276,9 @@ func TestACampaignThatCannotGoOnPauses(t *testing.T) {
 // Messages that are lost, whatever became of them, cost minutes.
 func TestACampaignThatStandsStillGoesOn(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 100, func(t *testing.T, w *world) {
+	inWorld(t, 100, func(w *world) {
+		t := w.T // of the bubble
+
 		w.schedule(func(c *broadcast.Campaign) { c.StartAt = time.Now().Add(6 * time.Minute) })
 		sleep(t.Context(), 30*time.Second)
 
@@ -288,7 +304,9 @@ func TestACampaignThatStandsStillGoesOn(t *testing.T) {
 
 func TestNobodyToWriteTo(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 0, func(t *testing.T, w *world) {
+	inWorld(t, 0, func(w *world) {
+		t := w.T // of the bubble
+
 		w.schedule(nil)
 		assert.Zero(t, w.until(broadcast.Done, time.Minute).Counts.Planned)
 	})
@@ -296,7 +314,9 @@ func TestNobodyToWriteTo(t *testing.T) {
 
 func TestMessagesThatSayNothing(t *testing.T) {
 	t.Parallel()
-	inWorld(t, 1, func(t *testing.T, w *world) {
+	inWorld(t, 1, func(w *world) {
+		t := w.T // of the bubble
+
 		handle := func(m queue.Message) error {
 			return w.runner.Handle(t.Context(), queue.Delivery{Message: m, ID: "x", Receipt: "x"})
 		}

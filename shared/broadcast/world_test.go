@@ -181,7 +181,7 @@ type world struct {
 
 // inWorld runs a test in a bubble with a world that knows some people, whose
 // workers go on until it ends.
-func inWorld(t *testing.T, people int, test func(t *testing.T, w *world)) {
+func inWorld(t *testing.T, people int, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		now := clock.System{}
@@ -217,7 +217,7 @@ func inWorld(t *testing.T, people int, test func(t *testing.T, w *world)) {
 			all.Go(func() { w.works(ctx) })
 		}
 
-		test(t, w)
+		test(w)
 		end()
 		all.Wait()
 	})

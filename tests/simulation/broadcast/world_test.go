@@ -222,11 +222,7 @@ func (w *world) work(ctx context.Context, delivery queue.Delivery) {
 	invocation, cancel := context.WithTimeout(invocation, most)
 	defer cancel()
 
-	w.mu.Lock()
-	w.serial++
-	number := w.serial
-	w.running[number] = invocation
-	w.mu.Unlock()
+	number := w.began(invocation)
 
 	err := w.runner.Handle(invocation, delivery)
 
@@ -245,6 +241,17 @@ func (w *world) work(ctx context.Context, delivery queue.Delivery) {
 			w.t.Error(err)
 		}
 	}
+}
+
+// began notes an invocation, so that it can be killed.
+func (w *world) began(invocation context.Context) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	w.serial++
+	w.running[w.serial] = invocation //nolint:fatcontext // it is noted, not nested
+
+	return w.serial
 }
 
 // killer is the plan by which an invocation dies.
