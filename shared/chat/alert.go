@@ -271,7 +271,7 @@ func (w Words) severity(of alert.Severity) string {
 // advised says what to do, in the words of a language where they are there.
 func advised(words Words, reported alert.Alert) string {
 	if keys := reported.Keys; keys.Advice != "" {
-		return words.plain(keys.Advice, keys.Args)
+		return words.plain(keys.Advice, wholeNumbers(keys.Args))
 	}
 
 	return reported.Advice
@@ -283,14 +283,29 @@ func told(words Words, reported alert.Alert) (string, string) {
 	title, detail := reported.Title, reported.Detail
 
 	if keys := reported.Keys; keys.Title != "" {
-		title = words.plain(keys.Title, keys.Args)
+		title = words.plain(keys.Title, wholeNumbers(keys.Args))
 	}
 
 	if keys := reported.Keys; keys.Detail != "" {
-		detail = words.plain(keys.Detail, keys.Args)
+		detail = words.plain(keys.Detail, wholeNumbers(keys.Args))
 	}
 
 	detail, _ = fit(strings.TrimSpace(detail), maxDetailUnits)
 
 	return title, detail
+}
+
+// wholeNumbers gives numbers that have been through JSON as whole ones again.
+func wholeNumbers(args errs.Args) errs.Args {
+	made := make(errs.Args, len(args))
+
+	for name, value := range args {
+		if number, ok := value.(float64); ok {
+			value = int64(number)
+		}
+
+		made[name] = value
+	}
+
+	return made
 }

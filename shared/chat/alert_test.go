@@ -63,6 +63,10 @@ func TestOwnersAreToldOfTrouble(t *testing.T) {
 	require.Contains(t, say("en", failedGateway()), "Critical: <b>Payment gateway pakasir fails</b>", "in the language of who reads it")
 
 	of = failedGateway()
+	of.Alert.Keys.Args["Gateway"] = 1000012.0
+	require.Contains(t, say("", of), "Pembayaran 1000012 gagal", "a number that has been through JSON")
+
+	of = failedGateway()
 	of.Alert.Keys, of.Alert.Severity, of.Guide = alert.Keys{}, "", ""
 	require.Equal(t, `  | 🟠 [Toko &lt;Kopi&gt;] Peringatan: <b>Payment gateway fails</b> sejak 21 Nov 14.02
   | Akibat: 3 &amp; more

@@ -63,11 +63,11 @@ type scene struct {
 // read what has changed on the page.
 func trials() []trial {
 	return append([]trial{
-		{"webhook", "the store is in mode webhook, and its webhook answers 404", brokenWebhook, "gagal mengirim"},
+		{"webhook", "the store is in mode webhook, and its webhook answers errors", brokenWebhook, "gagal mengirim"},
 		{"webhook", "Telegram refuses the store's bot token", refusedToken, "menolak token"},
 		{"gateway-*", "the payment gateway answers three calls with 503", downGateway, "Pembayaran pakasir gagal"},
 		{"held-*", "a buyer pays and has blocked the bot", blockedBuyer, "memblokir bot"},
-		{"webhook", "the store is in mode auto, and its webhook answers 404", failingOver, "dijemput"},
+		{"webhook", "the store is in mode auto, and its webhook answers errors", failingOver, "dijemput"},
 		{"*-not-empty", "a message lies in the dead-letter queue of downloads", deadLetter, "Pesan gagal di antrean"},
 	}, append(alarmTrials(), healthTrials()...)...)
 }
