@@ -411,12 +411,16 @@ func TestModesOfUpdates(t *testing.T) {
 		hook    health.Webhook
 		key     string
 	}{
-		"polling as was asked":         {turning{mode: store.Polling, polling: true}, health.Webhook{}, ""},
-		"fetched, but not really":      {turning{mode: store.Polling, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
-		"fetched since a moment":       {turning{mode: store.Polling, polling: true}, health.Webhook{Pending: 51}, ""},
-		"failed over, and not fetched": {turning{mode: store.Auto, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched"},
-		"webhook, whatever it costs":   {turning{mode: store.Webhook}, failing, "trouble.failing"},
-		"no webhook, and none before":  {turning{mode: store.Auto}, health.Webhook{}, "trouble.unset"},
+		"polling as was asked": {turning{mode: store.Polling, polling: true}, health.Webhook{}, ""},
+		"fetched, but not really": {
+			turning{mode: store.Polling, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched",
+		},
+		"fetched since a moment": {turning{mode: store.Polling, polling: true}, health.Webhook{Pending: 51}, ""},
+		"failed over, and not fetched": {
+			turning{mode: store.Auto, polling: true, since: time.Hour}, health.Webhook{Pending: 51}, "trouble.unfetched",
+		},
+		"webhook, whatever it costs":  {turning{mode: store.Webhook}, failing, "trouble.failing"},
+		"no webhook, and none before": {turning{mode: store.Auto}, health.Webhook{}, "trouble.unset"},
 		"over its share": {
 			turning{mode: store.Auto}, health.Webhook{
 				URL: "https://x", Pending: 51, LastError: "Wrong response from the webhook: 429 Too Many Requests", FailedAt: start(),

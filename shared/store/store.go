@@ -23,7 +23,7 @@ const (
 
 // Store is one tenant. Its secrets are kept under TokenName and
 // WebhookSecretName, never here.
-type Store struct { //nolint:recvcheck // Turn changes it, the others only look
+type Store struct {
 	ID          string `json:"id"`
 	Name        string `json:"name"`
 	BotID       int64  `json:"bot_id"`
