@@ -74,6 +74,8 @@ const (
 	StopToken Stop = "token"
 	// StopContent: Telegram refuses the content for everybody.
 	StopContent Stop = "content"
+	// StopStore: the store is paused.
+	StopStore Stop = "store"
 )
 
 // Content is what is said: a text, or a file that Telegram has with a caption.

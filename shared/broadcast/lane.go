@@ -72,6 +72,12 @@ func (r *Runner) send(ctx context.Context, asked Message) error {
 		flying: make(chan struct{}, parallel), open: make(chan struct{}, openPages),
 	}
 
+	if of.Paused {
+		l.stop(StopStore)
+
+		return l.end(ctx, nil)
+	}
+
 	running, stop := context.WithTimeout(ctx, r.RunFor)
 	watched := make(chan struct{})
 
@@ -109,7 +115,7 @@ func (l *lane) watch(ctx context.Context, stop context.CancelFunc) {
 		case <-ticker.C:
 		}
 
-		_, current, err := l.current(ctx, l.asked)
+		current, err := l.goesOn(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
 				slog.WarnContext(ctx, "broadcast not looked after, tried again soon", "error", err)
@@ -130,6 +136,23 @@ func (l *lane) watch(ctx context.Context, stop context.CancelFunc) {
 			shown = now
 		}
 	}
+}
+
+// goesOn reports whether the campaign is still to be sent by this run, and stops
+// it where its store is paused meanwhile.
+func (l *lane) goesOn(ctx context.Context) (bool, error) {
+	of, err := l.Service.stores.Get(ctx, l.campaign.Store)
+	if err != nil {
+		return false, err
+	}
+
+	if of.Paused {
+		l.stop(StopStore)
+	}
+
+	_, current, err := l.current(ctx, l.asked)
+
+	return current, err
 }
 
 // show shows the progress in the author's living message, which takes its turn

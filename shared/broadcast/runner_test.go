@@ -273,6 +273,37 @@ func TestACampaignThatCannotGoOnPauses(t *testing.T) {
 	}
 }
 
+// A store that is paused says nothing, before a campaign begins and in its midst.
+func TestACampaignOfAPausedStorePauses(t *testing.T) {
+	t.Parallel()
+
+	for name, after := range map[string]time.Duration{"before it begins": 0, "in its midst": 10 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, 5000, func(w *world) {
+				t := w.T // of the bubble
+
+				w.schedule(nil)
+				sleep(t.Context(), after)
+
+				_, err := w.stores.Change(t.Context(), shop, func(of *store.Store) { of.Paused = true })
+				require.NoError(t, err)
+
+				paused := w.until(broadcast.Paused, 2*time.Minute)
+				assert.Equal(t, broadcast.StopStore, paused.Stopped)
+
+				_, err = w.stores.Change(t.Context(), shop, func(of *store.Store) { of.Paused = false })
+				require.NoError(t, err)
+				_, err = w.service.Resume(t.Context(), shop, "c1")
+				require.NoError(t, err)
+
+				done := w.until(broadcast.Done, 10*time.Minute)
+				assert.Equal(t, 5000, done.Counts.Sent)
+			})
+		})
+	}
+}
+
 // Messages that are lost, whatever became of them, cost minutes.
 func TestACampaignThatStandsStillGoesOn(t *testing.T) {
 	t.Parallel()

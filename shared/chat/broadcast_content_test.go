@@ -217,8 +217,10 @@ func TestBroadcastsAreAlwaysMessages(t *testing.T) {
 			State: rapid.SampledFrom([]broadcast.State{
 				broadcast.Scheduled, broadcast.Running, broadcast.Paused, broadcast.Cancelled, broadcast.Done,
 			}).Draw(rt, "state"),
-			Stopped: rapid.SampledFrom([]broadcast.Stop{"", broadcast.StopToken, broadcast.StopContent}).Draw(rt, "stopped"),
-			Paid:    rapid.Bool().Draw(rt, "paid"),
+			Stopped: rapid.SampledFrom([]broadcast.Stop{
+				"", broadcast.StopToken, broadcast.StopContent, broadcast.StopStore,
+			}).Draw(rt, "stopped"),
+			Paid: rapid.Bool().Draw(rt, "paid"),
 			Content: broadcast.Content{
 				Media: rapid.SampledFrom([]broadcast.Media{"", broadcast.Photo, broadcast.Document}).Draw(rt, "media"),
 				HTML:  html.EscapeString(rapid.StringN(1, 4096, -1).Draw(rt, "text")),

@@ -62,6 +62,8 @@ func pausedBecause(stopped broadcast.Stop) string {
 		return "broadcast.stopped_token"
 	case broadcast.StopContent:
 		return "broadcast.stopped_content"
+	case broadcast.StopStore:
+		return "broadcast.stopped_store"
 	default:
 		return "broadcast.paused"
 	}
