@@ -69,7 +69,8 @@ func (c *Checker) summarize(ctx context.Context, known map[string]group) error {
 		for _, result := range one.results() {
 			count(checks, result.Name, of, result.State)
 
-			if result.Component != Inside {
+			// People are served by what nobody could look at as by what is well.
+			if result.Component != Inside && result.State != Unknown {
 				count(components, string(result.Component), of, result.State)
 			}
 		}
@@ -128,9 +129,6 @@ func (t tally) state() State {
 	}
 
 	state := t.shared
-	if state == Unknown {
-		state = OK
-	}
 
 	switch {
 	case bad == 0:

@@ -124,7 +124,7 @@ func runbookEnvironment(t *testing.T) []string {
 
 	shop, owner := openShopWithOwner(t)
 	other, office := aBot(t), aBot(t)
-	renewed := fmt.Sprintf("%d:renewed-token-of-store-%013d", shop.BotID(), shop.BotID())
+	renewed := fmt.Sprintf("%d:renewed-token-of-store-%012d", shop.BotID(), shop.BotID())
 
 	// BotFather ends the old token the moment that it gives the new one: ctl
 	// must bear that, but pages that do not rotate it need the old one.

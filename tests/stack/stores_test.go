@@ -203,7 +203,7 @@ func operate(t *testing.T, args ...string) {
 func operateWith(t *testing.T, secret string, args ...string) {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute) // a clean-up operates too
 	defer cancel()
 
 	command := exec.CommandContext(ctx, filepath.Join(root, ".build", "programs", "ctl"), args...)
