@@ -192,7 +192,7 @@ func TestKilledAlertLosesNothing(t *testing.T) {
 func TestKilledHealthIsNotNoticed(t *testing.T) {
 	shop := openShop(t)
 	sari := shop.customer(t, "id")
-	looking := gateway.catch(t, "DynamoDB.GetItem", false, "finding#"+shop.ID)
+	looking := gateway.catch(t, "DynamoDB.PutItem", false, "result#"+shop.ID)
 
 	sari.sends("voice", "voice-en-2.ogg")
 

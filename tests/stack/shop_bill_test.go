@@ -149,10 +149,6 @@ func (j *functionJournal) ended() []string {
 	return ended
 }
 
-func byTheClock(function string) bool {
-	return slices.Contains([]string{"sweep", "health", "alert"}, function)
-}
-
 // compareBill fails unless an action has cost what it is to cost.
 func (s stall) compareBill(t *testing.T, from billing, of string, want expense) {
 	t.Helper()
@@ -168,7 +164,7 @@ func (s stall) compareBill(t *testing.T, from billing, of string, want expense) 
 	}
 
 	for _, call := range gateway.since(from.aws) {
-		if byTheClock(call.function) {
+		if beside(call) {
 			continue
 		}
 
