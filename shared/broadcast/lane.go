@@ -14,9 +14,6 @@ import (
 )
 
 const (
-	// parallel is how many messages a lane has on their way at most: with a
-	// tenth of a second each, one lane alone keeps the whole free rate.
-	parallel = 16
 	// openPages is how many pages a lane is at: while the last messages of one are
 	// on their way it goes on with the next.
 	openPages = 3
@@ -48,6 +45,19 @@ type lane struct {
 	stopped atomic.Value // Stop: why the campaign cannot go on
 }
 
+// parallel is how many messages a lane has on their way at most. With a tenth of
+// a second each, one lane alone keeps the whole free rate. It may not be many
+// more: where Telegram does nothing for a moment, all that is on its way comes at
+// once, which together must stay below what it bears.
+func parallel(rate int) int {
+	const (
+		least    = 6
+		tookMost = 6 // a message takes a sixth of a second
+	)
+
+	return max(least, rate/lanes(rate)/tookMost)
+}
+
 // send sends a campaign as one of its lanes, until it is done, steered
 // otherwise, or the time of this run is over: then the next run goes on.
 func (r *Runner) send(ctx context.Context, asked Message) error {
@@ -69,7 +79,7 @@ func (r *Runner) send(ctx context.Context, asked Message) error {
 	l := &lane{
 		Runner: r, at: at, of: of, campaign: campaign, asked: asked,
 		slots:  newSlots(r.Pace, r.Service.clock, of, campaign.Paid),
-		flying: make(chan struct{}, parallel), open: make(chan struct{}, openPages),
+		flying: make(chan struct{}, parallel(Rate(of, campaign.Paid))), open: make(chan struct{}, openPages),
 	}
 
 	if of.Paused {

@@ -98,7 +98,7 @@ func (s *slots) take(ctx context.Context) (time.Time, bool) {
 
 // stale is how old a moment may be that is still used. Older ones, of a lane that
 // was held up, would make a burst.
-const stale = time.Second
+const stale = 400 * time.Millisecond
 
 // next gives the next of the moments that were taken, if there is one.
 func (s *slots) next() (time.Time, bool) {

@@ -28,9 +28,9 @@ func NewPace(scratch table.Table, now clock.Clock) *Pace {
 const (
 	// ahead is how far ahead moments are given out.
 	ahead = time.Second
-	// arrear is how much of a pause is caught up on: half of what Telegram, which
-	// counts a second, bears.
-	arrear = 500 * time.Millisecond
+	// arrear is how much of a pause is caught up on: a fifth of what Telegram, which
+	// counts a second, bears. The rest is for what was held up on its way.
+	arrear = 200 * time.Millisecond
 	// paceKept is how long the rows of a pace are kept when nobody uses it.
 	paceKept = 24 * time.Hour
 
@@ -99,7 +99,7 @@ func (p *Pace) tryTake(ctx context.Context, of table.Partition, every time.Durat
 	state.Next = state.Next.Add(time.Duration(spent-state.Seen) * every)
 	state.Seen = spent
 
-	if state.Next.Before(now.Add(-2 * arrear)) { // it was not in use
+	if state.Next.Before(now.Add(-ahead)) { // it was not in use
 		state.Next = now
 	}
 

@@ -59,7 +59,7 @@ func TestPaceKeepsItsRate(t *testing.T) {
 
 				for _, at := range grant.At {
 					require.False(t, at.After(now.Now().Add(time.Second)))
-					require.False(t, at.Before(now.Now().Add(-500*time.Millisecond)))
+					require.False(t, at.Before(now.Now().Add(-200*time.Millisecond)))
 
 					given[at.Sub(start).Milliseconds()/500]++
 				}

@@ -92,6 +92,7 @@ func (t *telegram) call(ctx context.Context, do func() error) error {
 	t.mu.Unlock()
 
 	time.Sleep(there)
+	time.Sleep(stalled(time.Now()))
 
 	if ctx.Err() != nil && !arrives {
 		return errs.Wrap(ctx.Err(), errs.Unavailable, "call Telegram")
@@ -108,6 +109,14 @@ func (t *telegram) call(ctx context.Context, do func() error) error {
 	}
 
 	return err
+}
+
+// stalled gives for how long Telegram does nothing at a moment: once a minute it
+// lets everybody wait for a good second, and then takes all that has come at once.
+func stalled(now time.Time) time.Duration {
+	const long = 1300 * time.Millisecond
+
+	return max(0, now.Truncate(time.Minute).Add(long).Sub(now))
 }
 
 // Broadcast implements broadcast.Messenger.
