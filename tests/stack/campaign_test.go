@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/png"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,8 @@ func TestBroadcastFromTheChat(t *testing.T) {
 	tier := owner.asks("🛍 Belanja | /shop", "3/7")
 	confirm := owner.previews(tier, "3 orang")
 
-	preview := owner.showing(first)
-	if len(preview) != 1 || preview[0].Kind != "photo" || !hasButton(preview[0], "Tanpa promo") {
+	preview := slices.DeleteFunc(owner.showing(first), func(shown control.Message) bool { return shown.Kind != "photo" })
+	if len(preview) != 1 || !hasButton(preview[0], "Tanpa promo") {
 		t.Fatalf("the preview is %+v", preview)
 	}
 

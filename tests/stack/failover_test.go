@@ -212,7 +212,7 @@ func (o *outage) answered(t *testing.T) {
 	t.Helper()
 
 	for at, person := range o.crowd {
-		person.waitAll(notUnderstood, o.sent[at])
+		person.waitNotUnderstood(o.sent[at])
 	}
 }
 

@@ -133,7 +133,7 @@ func TestTokenRotatesWhileMessagesFlow(t *testing.T) {
 	}
 
 	say()
-	person.waitAll("Aku belum mengerti", 1)
+	person.waitNotUnderstood(1)
 
 	shop.Token = strings.Replace(shop.Token, "simulated", "renewed--", 1)
 
@@ -145,5 +145,5 @@ func TestTokenRotatesWhileMessagesFlow(t *testing.T) {
 	say() // nobody can answer this for now
 	operateWith(t, "LAPAK_BOT_TOKEN="+shop.Token, "store", "rotate-token", shop.ID)
 	say()
-	person.waitAll("Aku belum mengerti", each)
+	person.waitNotUnderstood(each)
 }

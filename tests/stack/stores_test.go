@@ -176,7 +176,7 @@ func TestSecretRotatesWhileMessagesFlow(t *testing.T) {
 	}
 
 	for _, person := range everybody {
-		person.waitAll("Aku belum mengerti", each)
+		person.waitNotUnderstood(each)
 	}
 
 	if status := post(t, shop.ID, before); status != http.StatusOK {
@@ -184,12 +184,13 @@ func TestSecretRotatesWhileMessagesFlow(t *testing.T) {
 	}
 }
 
-// waitAll waits until so many messages hold a text.
-func (c *customer) waitAll(text string, count int) {
+// waitNotUnderstood waits until the bot has said so often that it does not
+// understand: its answer to any words.
+func (c *customer) waitNotUnderstood(count int) {
 	c.t.Helper()
 
-	for len(c.showing(text)) < count {
-		c.wait(control.Condition{Text: text})
+	for len(c.showing(notUnderstood)) < count {
+		c.wait(control.Condition{Text: notUnderstood})
 	}
 }
 
