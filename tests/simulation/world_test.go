@@ -532,12 +532,18 @@ func (w *world) idle() bool {
 	}
 
 	for _, row := range w.state.All() {
-		if strings.HasPrefix(row.Key.SK(), outbox.SortPrefix) || !row.Index.IsZero() {
+		if unfinished(row) {
 			return false
 		}
 	}
 
 	return len(w.pending) == 0
+}
+
+// unfinished reports whether a row waits for something: it is to be sent, or it
+// stands in the index of what is due. People stand in the index for good.
+func unfinished(row table.Row) bool {
+	return strings.HasPrefix(row.Key.SK(), outbox.SortPrefix) || !row.Index.IsZero() && row.Key.SK() != "profile"
 }
 
 // unrest says what is left to be done.
@@ -551,7 +557,7 @@ func (w *world) unrest() string {
 	}
 
 	for _, row := range w.state.All() {
-		if strings.HasPrefix(row.Key.SK(), outbox.SortPrefix) || !row.Index.IsZero() {
+		if unfinished(row) {
 			left = append(left, row.Key.String()+" "+string(row.Body))
 		}
 	}
