@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -531,13 +532,7 @@ func (w *world) idle() bool {
 		}
 	}
 
-	for _, row := range w.state.All() {
-		if unfinished(row) {
-			return false
-		}
-	}
-
-	return len(w.pending) == 0
+	return len(w.pending) == 0 && !slices.ContainsFunc(w.state.All(), unfinished)
 }
 
 // unfinished reports whether a row waits for something: it is to be sent, or it

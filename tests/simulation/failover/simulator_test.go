@@ -39,9 +39,9 @@ const answerWithin = 20 * time.Second
 // TestWithTheSimulatorOfTelegram goes there and back by HTTP, with the clients
 // that the functions have: what the Telegram of the simulation promises, the
 // one of the local cloud holds, and it knows every parameter.
+//
+// It goes by real time and so runs alone: the other takes the whole processor.
 func TestWithTheSimulatorOfTelegram(t *testing.T) {
-	t.Parallel()
-
 	s := openStall(t)
 
 	s.say(t, 3)
