@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"slices"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/id"
@@ -52,8 +51,8 @@ type ClaimOf struct {
 	Count                       int64
 }
 
-// slack is how many more free units Claim looks at than it needs: those that
-// rivals took in the moment by which the index lags.
+// slack is how many more free units a page of the index has than Claim needs:
+// those that rivals took in the moment by which the index lags.
 const slack = 10
 
 // Claim chooses count free units for an order whose reservation holds them and gives the
@@ -97,67 +96,26 @@ func (s *Service) Claim(ctx context.Context, claim ClaimOf) ([]Unit, []table.Op,
 	return chosen, ops, nil
 }
 
-// choose reads free units from a place that the salt gives, around the end of
-// the index, and takes the first that are free in truth.
+// choose takes the first units that are free in truth, from a place in the
+// index that the salt gives, around its end. It gives up only when it has seen
+// all that the index names: in a rush, rivals take whole pages between the
+// reading of a page and of its rows, and the unit that a reservation stands for
+// is behind those.
 func (s *Service) choose(ctx context.Context, of rows, claim ClaimOf) ([]Unit, error) {
-	start := id.Derive(claim.Order, claim.Salt)
-
-	around, err := s.freeFrom(ctx, of, claim.Product, start, int(claim.Count)+slack)
+	start, err := placeOf(of, claim.Product, id.Derive(claim.Order, claim.Salt))
 	if err != nil {
 		return nil, err
 	}
 
-	if len(around) < int(claim.Count)+slack {
-		first, err := s.freeFrom(ctx, of, claim.Product, "", int(claim.Count)+slack)
-		if err != nil {
-			return nil, err
-		}
-
-		around = append(around, first...)
+	count := int(claim.Count)
+	query := table.Query{
+		Partition: of.free(claim.Product), Index: true, Prefix: table.SortPrefix(unitKind), Limit: count + slack, Cursor: start,
 	}
+
+	around := true // there is a part of the index before the place
+	seen := map[table.Key]bool{}
 
 	var chosen []Unit
-
-	for _, key := range unique(around) {
-		// The index lags: only the row itself says if the unit is free still.
-		unit, version, err := table.Read[Unit](ctx, s.state, key)
-		if errs.Is(err, errs.NotFound) {
-			continue
-		}
-
-		if err != nil {
-			return nil, err
-		}
-
-		if unit.Order != "" {
-			continue
-		}
-
-		unit.Version = version
-		if chosen = append(chosen, unit); len(chosen) == int(claim.Count) {
-			return chosen, nil
-		}
-	}
-
-	return nil, errs.New(errs.Conflict, "only %d are free", len(chosen))
-}
-
-// freeFrom gives the keys of free units, from behind a place on.
-func (s *Service) freeFrom(ctx context.Context, of rows, product, from string, count int) ([]table.Key, error) {
-	query := table.Query{Partition: of.free(product), Index: true, Prefix: table.SortPrefix(unitKind), Limit: count}
-
-	if from != "" {
-		row, place := of.unit(product, from), of.free(product).Key(unitKind, from)
-
-		var err error
-
-		query.Cursor, err = table.Position{PK: row.PK(), SK: row.SK(), GPK: place.PK(), GSK: place.SK()}.Cursor()
-		if err != nil {
-			return nil, err
-		}
-	}
-
-	var keys []table.Key
 
 	for {
 		page, err := s.state.Query(ctx, query)
@@ -165,25 +123,62 @@ func (s *Service) freeFrom(ctx context.Context, of rows, product, from string, c
 			return nil, err
 		}
 
-		for _, row := range page.Rows {
-			keys = append(keys, row.Key)
+		free, err := s.freeOf(ctx, page, seen, count-len(chosen))
+		if err != nil {
+			return nil, err
 		}
 
-		if query.Cursor = page.Next; query.Cursor == "" || len(keys) >= count {
-			return keys, nil
+		chosen = append(chosen, free...)
+		query.Cursor = page.Next
+
+		switch {
+		case len(chosen) == count:
+			return chosen, nil
+		case page.Next == "" && !around:
+			return nil, errs.New(errs.Conflict, "only %d are free", len(chosen))
+		case page.Next == "":
+			around = false // the index from its beginning
 		}
 	}
 }
 
-func unique(keys []table.Key) []table.Key {
-	seen := map[table.Key]bool{}
+// placeOf gives the cursor of a place among the free units of a product.
+func placeOf(of rows, product, from string) (string, error) {
+	row, place := of.unit(product, from), of.free(product).Key(unitKind, from)
 
-	return slices.DeleteFunc(keys, func(key table.Key) bool {
-		again := seen[key]
-		seen[key] = true
+	return table.Position{PK: row.PK(), SK: row.SK(), GPK: place.PK(), GSK: place.SK()}.Cursor()
+}
 
-		return again
-	})
+// freeOf gives up to count units of a page that are free, and were not seen yet.
+// The index lags: only the row itself says so.
+func (s *Service) freeOf(ctx context.Context, page table.Page, seen map[table.Key]bool, count int) ([]Unit, error) {
+	var free []Unit
+
+	for _, row := range page.Rows {
+		if seen[row.Key] {
+			continue
+		}
+
+		seen[row.Key] = true
+
+		unit, version, err := table.Read[Unit](ctx, s.state, row.Key)
+
+		switch {
+		case errs.Is(err, errs.NotFound):
+			continue
+		case err != nil:
+			return nil, err
+		case unit.Order != "":
+			continue
+		}
+
+		unit.Version = version
+		if free = append(free, unit); len(free) == count {
+			break
+		}
+	}
+
+	return free, nil
 }
 
 // Return gives the operations that make units of an order free again, available, and not

@@ -1,6 +1,7 @@
 package catalog_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/lapak-id/lapak/shared/catalog"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/fault"
+	sealed "github.com/lapak-id/lapak/shared/seal/memory"
 	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/table/memory"
 )
@@ -299,6 +301,54 @@ func TestImportUnderFaults(t *testing.T) {
 		require.Equal(t, int64(40+count), w.available())
 		w.check()
 	})
+}
+
+// rivals is a table in which others take all free units but one between a page
+// of the index and the reading of its rows.
+type rivals struct {
+	table.Table
+
+	take func()
+}
+
+func (r *rivals) Query(ctx context.Context, query table.Query) (table.Page, error) {
+	page, err := r.Table.Query(ctx, query)
+
+	if take := r.take; query.Index && take != nil {
+		r.take = nil
+		take()
+	}
+
+	return page, err
+}
+
+// TestAReservationFindsItsUnit claims the last free one, wherever it is.
+func TestAReservationFindsItsUnit(t *testing.T) {
+	t.Parallel()
+
+	for salt := range 20 { // each starts at another place of the index
+		w := newWorld(t, fault.None{})
+		w.category("c", "Akun")
+		w.product("p")
+		w.stock("p", numbered("unit", catalog.MaxClaim+1)...)
+
+		claim := catalog.ClaimOf{
+			Store: shop, Product: "p", Order: "rival", Salt: fmt.Sprint(salt), Policy: catalog.Units, Count: catalog.MaxClaim,
+		}
+		slower := catalog.NewService(&rivals{w.state, func() {
+			_, ops, err := w.goods.Claim(ctx, claim)
+			require.NoError(t, w.write(ops, err))
+		}}, sealed.New("master", fault.None{}), w.clock)
+
+		units, ops, err := slower.Claim(ctx, catalog.ClaimOf{
+			Store: shop, Product: "p", Order: "o", Salt: fmt.Sprint(salt), Policy: catalog.Units, Count: 1,
+		})
+		require.NoError(t, w.write(ops, err), "salt %d", salt)
+		require.Len(t, units, 1)
+
+		_, _, err = w.goods.Claim(ctx, catalog.ClaimOf{Store: shop, Product: "p", Order: "late", Policy: catalog.Units, Count: 1})
+		require.Equal(t, errs.Conflict, errs.CodeOf(err), "%v", err)
+	}
 }
 
 // TestRush lets 200 buyers reserve and claim 50 units at once.
