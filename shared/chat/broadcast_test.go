@@ -1,8 +1,6 @@
 package chat_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -37,16 +35,7 @@ func TestBroadcasts(t *testing.T) {
 			boss.pays()
 			m.refuses(language)
 
-			golden := filepath.Join("testdata", "broadcast."+language+".txt")
-			got := strings.Join(m.phone.log, "\n") + "\n"
-
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-			}
-
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			require.Equal(t, string(want), got, "if this is meant: go test ./shared/chat -update")
+			matches(t, "broadcast."+language+".txt", m.phone.log)
 		})
 	}
 }

@@ -2,14 +2,10 @@ package chat_test
 
 import (
 	"flag"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/mymmrac/telego"
-	"github.com/stretchr/testify/require"
 
 	"github.com/lapak-id/lapak/shared/chat"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -31,16 +27,7 @@ func TestConversation(t *testing.T) {
 			})
 			talk(w, language)
 
-			golden := filepath.Join("testdata", "conversation."+language+".txt")
-			got := strings.Join(w.phone.log, "\n") + "\n"
-
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-			}
-
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			require.Equal(t, string(want), got, "if this is meant: go test ./shared/chat -update")
+			matches(t, "conversation."+language+".txt", w.phone.log)
 		})
 	}
 }

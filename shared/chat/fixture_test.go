@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -554,4 +556,20 @@ func (w *world) bodies(of *counted) []string {
 	}
 
 	return held
+}
+
+// matches fails unless what was said is what lies in a file of testdata.
+func matches(t *testing.T, name string, said []string) {
+	t.Helper()
+
+	path := filepath.Join("testdata", name)
+	got := strings.Join(said, "\n") + "\n"
+
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	}
+
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got, "if this is meant: go test ./shared/chat -update")
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
-	"github.com/lapak-id/lapak/shared/user"
 )
 
 // The owner's own bot, store.OwnerBot in the register, is an office: it tells
@@ -237,18 +236,10 @@ func (c *Chat) officeLanguages(ctx context.Context, r *request) error {
 }
 
 func (c *Chat) setOfficeLanguage(ctx context.Context, r *request) error {
-	code, ok := c.Catalog.understood(r.value(tapLanguage))
-	if !ok {
-		return c.oldTap(ctx, r)
+	known, err := c.speak(ctx, r)
+	if err != nil || !known {
+		return err
 	}
-
-	_, err := c.Users.Change(ctx, r.storeID, r.from.ID, func(user *user.User) { user.Language = code })
-	if err != nil {
-		return errs.Context(err, "set the language of user %d", r.from.ID)
-	}
-
-	r.words = c.Catalog.In(code)
-	r.toast = r.words.plain("lang.changed", nil)
 
 	return c.inOffice(ctx, r, route{handle: (*Chat).officeHome})
 }

@@ -2,8 +2,6 @@ package chat_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,16 +56,7 @@ func (w *world) says(who int64, language, text string) {
 func (w *world) golden(name string) {
 	w.t.Helper()
 
-	path := filepath.Join("testdata", name)
-	got := strings.Join(w.phone.log, "\n") + "\n"
-
-	if *update {
-		require.NoError(w.t, os.WriteFile(path, []byte(got), 0o600))
-	}
-
-	want, err := os.ReadFile(path)
-	require.NoError(w.t, err)
-	require.Equal(w.t, string(want), got, "if this is meant: go test ./shared/chat -update")
+	matches(w.t, name, w.phone.log)
 }
 
 func TestTheOffice(t *testing.T) {

@@ -131,18 +131,29 @@ func (c *Chat) lang(ctx context.Context, r *request) error {
 }
 
 func (c *Chat) setLanguage(ctx context.Context, r *request) error {
+	known, err := c.speak(ctx, r)
+	if err != nil || !known {
+		return err
+	}
+
+	return c.settings(ctx, r)
+}
+
+// speak has the bot speak the language that was tapped from now on; false, and
+// the tap answered, where there is none such.
+func (c *Chat) speak(ctx context.Context, r *request) (bool, error) {
 	code, ok := c.Catalog.understood(r.value(tapLanguage))
 	if !ok {
-		return c.oldTap(ctx, r)
+		return false, c.oldTap(ctx, r)
 	}
 
 	_, err := c.Users.Change(ctx, r.storeID, r.from.ID, func(user *user.User) { user.Language = code })
 	if err != nil {
-		return errs.Context(err, "set the language of user %d", r.from.ID)
+		return false, errs.Context(err, "set the language of user %d", r.from.ID)
 	}
 
 	r.words = c.Catalog.In(code)
 	r.toast = r.words.plain("lang.changed", nil)
 
-	return c.settings(ctx, r)
+	return true, nil
 }

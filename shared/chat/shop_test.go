@@ -1,9 +1,6 @@
 package chat_test
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -32,16 +29,7 @@ func TestShopping(t *testing.T) {
 			b.topUp()
 			b.askForHelp()
 
-			golden := filepath.Join("testdata", "shop."+language+".txt")
-			got := strings.Join(m.phone.log, "\n") + "\n"
-
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-			}
-
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			require.Equal(t, string(want), got, "if this is meant: go test ./shared/chat -update")
+			matches(t, "shop."+language+".txt", m.phone.log)
 		})
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"image/png"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,16 +128,7 @@ func TestStaff(t *testing.T) {
 			boss.keepOrders()
 			boss.look()
 
-			golden := filepath.Join("testdata", "staff."+language+".txt")
-			got := strings.Join(m.phone.log, "\n") + "\n"
-
-			if *update {
-				require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
-			}
-
-			want, err := os.ReadFile(golden)
-			require.NoError(t, err)
-			require.Equal(t, string(want), got, "if this is meant: go test ./shared/chat -update")
+			matches(t, "staff."+language+".txt", m.phone.log)
 		})
 	}
 }
