@@ -71,7 +71,7 @@ func TestBroadcastToEverybody(t *testing.T) {
 		sleep(ctx, 7*time.Minute)
 
 		for at := range kills + pauses {
-			sleep(ctx, length/(kills+pauses+2)+time.Duration(w.random.IntN(1000))*time.Millisecond)
+			sleep(ctx, length/(kills+pauses+2)+time.Duration(w.any(1000))*time.Millisecond)
 
 			if at%3 == 2 {
 				w.pauses(ctx, time.Minute)
