@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/secret/ssm"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
@@ -181,15 +182,11 @@ func (o *operator) storeRotateToken(ctx context.Context, args []string) error {
 
 // pause waits, or gives why the context has ended before.
 func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !clock.Pause(ctx, wait) {
 		return fmt.Errorf("interrupted: %w", ctx.Err())
 	}
+
+	return nil
 }
 
 // storeOf reads the store that the first argument names, and its bot.

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/store"
@@ -98,7 +99,7 @@ func (r *Runner) send(ctx context.Context, asked Message) error {
 	}()
 
 	if wait := campaign.StartAt.Sub(r.Service.clock.Now()); wait > 0 {
-		pause(running, wait)
+		clock.Pause(running, wait)
 	}
 
 	err = l.work(ctx, running)
@@ -193,7 +194,7 @@ func (l *lane) work(ctx, running context.Context) error {
 		switch failures++; {
 		case err != nil && failures < failuresMost:
 			slog.WarnContext(ctx, "no page of a broadcast had, tried again soon", "error", err)
-			pause(running, watchEvery)
+			clock.Pause(running, watchEvery)
 
 			continue
 		case err != nil:
@@ -209,7 +210,7 @@ func (l *lane) work(ctx, running context.Context) error {
 		}
 
 		if left { // others are at the rest, or it is not planned yet
-			pause(running, watchEvery)
+			clock.Pause(running, watchEvery)
 
 			continue
 		}

@@ -53,7 +53,7 @@ func (s *slots) wait(ctx context.Context) bool {
 	}
 
 	if wait := moment.Sub(s.clock.Now()); wait > 0 {
-		return pause(ctx, wait)
+		return clock.Pause(ctx, wait)
 	}
 
 	return ctx.Err() == nil
@@ -89,7 +89,7 @@ func (s *slots) take(ctx context.Context) (time.Time, bool) {
 		s.hold(grant.At)
 
 		if len(grant.At) == 0 {
-			pause(ctx, grant.Wait)
+			clock.Pause(ctx, grant.Wait)
 		}
 	}
 

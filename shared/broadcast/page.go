@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/table"
@@ -272,7 +273,7 @@ func (l *lane) writePage(ctx context.Context, h *held, keeping bool) {
 	for try := 0; err == nil && try < tries; try++ {
 		// Lanes meet in the counters. Where a write without an answer took effect,
 		// the next one finds another version, and nobody is counted twice.
-		if err = l.Service.state.Write(ctx, ops...); errs.Is(err, errs.Unavailable) && try < tries-1 && pause(ctx, meet) {
+		if err = l.Service.state.Write(ctx, ops...); errs.Is(err, errs.Unavailable) && try < tries-1 && clock.Pause(ctx, meet) {
 			err = nil
 
 			continue

@@ -153,16 +153,3 @@ func (r *Runner) handOn(ctx context.Context, campaign Campaign, asked Message) e
 
 	return nil
 }
-
-// pause waits, unless the context ends before; it then returns false at once.
-func pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/table"
@@ -76,7 +77,7 @@ func (l *lane) finish(ctx, running context.Context, h *held) {
 	h.sending.Wait()
 
 	if waits && len(h.rest()) > 0 {
-		pause(running, time.Second)
+		clock.Pause(running, time.Second)
 	}
 }
 
@@ -110,7 +111,7 @@ func (l *lane) settle(ctx, running context.Context, h *held, user int64, claimed
 		return
 	case errs.Is(err, errs.Unavailable):
 		slog.WarnContext(ctx, "not found out whether a message was sent, tried again", "error", err)
-		pause(running, time.Second)
+		clock.Pause(running, time.Second)
 
 		return
 	case err != nil || claimed.Known == 0:

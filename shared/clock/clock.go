@@ -2,6 +2,7 @@
 package clock
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -42,4 +43,18 @@ func (m *Manual) Advance(d time.Duration) {
 	defer m.mu.Unlock()
 
 	m.now = m.now.Add(d)
+}
+
+// Pause waits by the machine's clock, unless the context ends before; it then
+// gives false at once.
+func Pause(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -110,7 +110,7 @@ func (p *Poller) tend(ctx context.Context, of string, until time.Time) {
 			slog.ErrorContext(ctx, "updates not fetched, the next minute tries again", "error", err)
 
 			return
-		case held || !pause(ctx, takeEvery):
+		case held || !clock.Pause(ctx, takeEvery):
 			return
 		}
 	}
@@ -203,7 +203,7 @@ func (p *Poller) round(ctx context.Context, from *feed, until time.Time) error {
 
 	if held > 0 {
 		slog.InfoContext(ctx, "updates left with Telegram: the store is over its share", "wait_ms", held.Milliseconds())
-		pause(ctx, min(held, until.Sub(p.Clock.Now())))
+		clock.Pause(ctx, min(held, until.Sub(p.Clock.Now())))
 	}
 
 	return nil
@@ -303,7 +303,7 @@ func (p *Poller) bear(ctx context.Context, from *feed, err error) error {
 
 	slog.WarnContext(ctx, "updates not fetched, trying again", "wait", wait.String(), "error", err)
 
-	if !pause(ctx, wait) {
+	if !clock.Pause(ctx, wait) {
 		return err
 	}
 
@@ -322,17 +322,4 @@ func (p *Poller) confirm(ctx context.Context, from *feed) {
 	}
 
 	from.offset = 0
-}
-
-// pause waits, unless the context ends before; it then gives false.
-func pause(ctx context.Context, wait time.Duration) bool {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/secret"
@@ -62,15 +63,11 @@ func (s *Speech) Recognize(ctx context.Context, ask transcript.Ask) (transcript.
 
 // pause waits, or gives why ctx has ended before.
 func pause(ctx context.Context, wait time.Duration) error {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
+	if !clock.Pause(ctx, wait) {
 		return errs.Wrap(context.Cause(ctx), errs.Unavailable, "wait for a speech provider")
 	}
+
+	return nil
 }
 
 // carriers keeps the choices whose provider takes a part of this size.

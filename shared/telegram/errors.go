@@ -10,6 +10,7 @@ import (
 
 	ta "github.com/mymmrac/telego/telegoapi"
 
+	"github.com/lapak-id/lapak/shared/clock"
 	"github.com/lapak-id/lapak/shared/errs"
 )
 
@@ -122,15 +123,7 @@ func pause(ctx context.Context, wait time.Duration) bool {
 		return false
 	}
 
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return clock.Pause(ctx, wait)
 }
 
 // containsWords reports whether Telegram's own words in err hold some.
