@@ -101,7 +101,7 @@ stack: ## Tests on the deployed local cloud, functions killed on the way
 
 .PHONY: long
 long: ## What is slow on the deployed local cloud: a rush of buyers and a broadcast with kills, a lecture of an hour, a video of a gigabyte, a noisy store (90 min)
-	$(GO) test -count=1 -timeout 120m -v -run '^(TestLong|TestRush$$|TestOwnersBot$$|TestOperatorOpensAStoreInTheChat$$)' ./tests/stack/... ./tests/load/...
+	$(GO) test -count=1 -timeout 120m -v -run '^(TestLong|TestRush$$)' ./tests/stack/... ./tests/load/...
 
 .PHONY: browser
 browser: ## Tests through the chat page, in Chromium

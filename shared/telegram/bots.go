@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/health"
@@ -20,14 +19,14 @@ import (
 // Bots speaks for every store: it finds the client of a store's bot by the
 // token in the vault. It is safe for concurrent use.
 type Bots struct {
-	vault  secret.Vault
-	http   *http.Client
-	apiURL string
-	meter  Meter // may be nil
+	vault   secret.Vault
+	refused *secret.Refused
+	http    *http.Client
+	apiURL  string
+	meter   Meter // may be nil
 
 	mu      sync.Mutex
 	clients map[string]known
-	asked   map[string]time.Time // when the vault was asked past its memory
 }
 
 // known is a client with the token it was made for.
@@ -38,7 +37,9 @@ type known struct {
 
 // NewBots makes the bots of all stores on the Bot API server at apiURL.
 func NewBots(vault secret.Vault, apiURL string) *Bots {
-	return &Bots{vault: vault, http: newHTTPClient(), apiURL: apiURL, clients: map[string]known{}, asked: map[string]time.Time{}}
+	return &Bots{
+		vault: vault, refused: secret.NewRefused(vault), http: newHTTPClient(), apiURL: apiURL, clients: map[string]known{},
+	}
 }
 
 // Client gives the client of a store's bot. A token that was rotated counts as
@@ -66,20 +67,11 @@ func (b *Bots) Client(ctx context.Context, of string) (*Client, error) {
 	return client, nil
 }
 
-// askAgainAfter is how soon the vault is asked anew for the token of a bot that
-// Telegram does not know: until somebody sets the right one, every call fails.
-const askAgainAfter = 5 * time.Second
-
 // renew replaces a store's token in an address by the one that the vault holds
 // now. Functions remember tokens for minutes, in which nothing may be lost.
 func (b *Bots) renew(of string, used secret.Value) func(context.Context, string) (string, bool) {
 	return func(ctx context.Context, address string) (string, bool) {
-		read := b.vault.Get
-		if b.mayAsk(of) {
-			read = b.vault.Fresh
-		}
-
-		now, err := read(ctx, store.TokenName(of))
+		now, err := b.refused.Get(ctx, store.TokenName(of))
 		if err != nil {
 			slog.ErrorContext(ctx, "token refused, and no other to be had", "error", err)
 
@@ -94,20 +86,6 @@ func (b *Bots) renew(of string, used secret.Value) func(context.Context, string)
 
 		return strings.Replace(address, used.Reveal(), now.Current.Reveal(), 1), true
 	}
-}
-
-// mayAsk reports whether it is time to ask the vault past its memory.
-func (b *Bots) mayAsk(of string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-
-	if time.Since(b.asked[of]) < askAgainAfter {
-		return false
-	}
-
-	b.asked[of] = time.Now()
-
-	return true
 }
 
 // vaultCode judges a vault that does not give a token. That it has none, or may

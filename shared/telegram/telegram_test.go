@@ -26,6 +26,7 @@ import (
 	"github.com/lapak-id/lapak/shared/message"
 	"github.com/lapak-id/lapak/shared/secret"
 	"github.com/lapak-id/lapak/shared/secret/memory"
+	"github.com/lapak-id/lapak/shared/secret/secrettest"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
 	"github.com/lapak-id/lapak/shared/transcript"
@@ -659,7 +660,7 @@ func TestATokenThatWasReplacedIsReadAnew(t *testing.T) {
 
 		aMessage(w, r, method)
 	})
-	vault := &remembering{Vault: memory.New(clock.System{}, fault.None{})}
+	vault := secrettest.NewRemembering(memory.New(clock.System{}, fault.None{}))
 	bots := telegram.NewBots(vault, s.URL)
 	ctx, here := t.Context(), message.Address{Store: demo, Chat: 5}
 	send := func() error {
@@ -680,42 +681,15 @@ func TestATokenThatWasReplacedIsReadAnew(t *testing.T) {
 	require.NoError(t, vault.Rotate(ctx, store.TokenName(demo), otherToken))
 
 	require.Error(t, send(), "the vault was asked a moment ago")
-	require.Equal(t, 1, vault.asked, "and is spared")
+	require.Equal(t, 1, vault.Asked, "and is spared")
 
 	again := telegram.NewBots(vault, s.URL)
 	_, err = again.Send(ctx, here, aText())
 	require.NoError(t, err, "a function that remembers the old token reads the new one, and the call is made again")
 
-	vault.forget()
+	vault.Forget()
 	require.NoError(t, send())
 }
-
-// remembering is a vault that answers from memory as SSM's does.
-type remembering struct {
-	*memory.Vault
-
-	known secret.Secret
-	asked int
-}
-
-func (r *remembering) Get(ctx context.Context, name string) (secret.Secret, error) {
-	if r.known.Current == "" {
-		found, err := r.Vault.Get(ctx, name)
-		r.known = found
-
-		return found, err
-	}
-
-	return r.known, nil
-}
-
-func (r *remembering) Fresh(ctx context.Context, name string) (secret.Secret, error) {
-	r.asked++
-
-	return r.Vault.Fresh(ctx, name)
-}
-
-func (r *remembering) forget() { r.known = secret.Secret{} }
 
 func TestShopMessages(t *testing.T) {
 	t.Parallel()

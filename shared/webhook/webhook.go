@@ -98,10 +98,16 @@ func (s *Sources) UnmarshalText(text []byte) error {
 }
 
 // Handler answers webhook calls.
-type Handler struct{ Options }
+type Handler struct {
+	Options
+
+	refused *secret.Refused
+}
 
 // New makes a handler.
-func New(options Options) *Handler { return &Handler{options} }
+func New(options Options) *Handler {
+	return &Handler{Options: options, refused: secret.NewRefused(options.Vault)}
+}
 
 // Serve answers one call. Telegram sends an update again after any answer
 // that is not 2xx, so that only what may work later gets one:
@@ -143,19 +149,25 @@ func (h *Handler) authenticate(ctx context.Context, request Request) error {
 		return errs.Wrap(err, errs.Unauthorized, "authenticate a webhook call")
 	}
 
-	// Whatever keeps the vault from answering (a denied access too) says nothing
-	// of the caller.
-	known, err := h.Vault.Get(ctx, store.WebhookSecretName(request.Store))
-	if err != nil && !errs.Is(err, errs.NotFound) {
-		return errs.Wrap(err, errs.Unavailable, "authenticate a webhook call")
+	name := store.WebhookSecretName(request.Store)
+
+	// A bot may have been removed, and another set up in its place, in the minutes
+	// for which the vault answers from memory.
+	for _, read := range []func(context.Context, string) (secret.Secret, error){h.Vault.Get, h.refused.Get} {
+		// Whatever keeps the vault from answering (a denied access too) says nothing
+		// of the caller.
+		known, err := read(ctx, name)
+		if err != nil && !errs.Is(err, errs.NotFound) {
+			return errs.Wrap(err, errs.Unavailable, "authenticate a webhook call")
+		}
+
+		// An unknown store has an empty secret, which takes as long and accepts nothing.
+		if known.Accepts(request.Secret) {
+			return nil
+		}
 	}
 
-	// An unknown store has an empty secret, which takes as long and accepts nothing.
-	if !known.Accepts(request.Secret) {
-		return errs.New(errs.Unauthorized, "authenticate a webhook call: wrong secret")
-	}
-
-	return nil
+	return errs.New(errs.Unauthorized, "authenticate a webhook call: wrong secret")
 }
 
 // accept takes the update of a call that has proved itself.

@@ -26,6 +26,7 @@ import (
 	queuememory "github.com/lapak-id/lapak/shared/queue/memory"
 	"github.com/lapak-id/lapak/shared/secret"
 	secretmemory "github.com/lapak-id/lapak/shared/secret/memory"
+	"github.com/lapak-id/lapak/shared/secret/secrettest"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/webhook"
 )
@@ -352,6 +353,38 @@ func TestSampleEvent(t *testing.T) {
 	assert.NotEmpty(t, call.RequestContext.HTTP.SourceIP)
 }
 
+// A bot is taken away and another put in its place, while a function remembers
+// the secret of the first: its calls are taken at once, and forgeries do not
+// have the vault asked each time.
+func TestASecretThatWasReplacedIsReadAnew(t *testing.T) {
+	t.Parallel()
+
+	var vault *secrettest.Remembering
+
+	d := newDoor(t, func(options *webhook.Options) {
+		vault = secrettest.NewRemembering(options.Vault)
+		options.Vault = vault
+	})
+	ctx, name := t.Context(), store.WebhookSecretName("kopi")
+	status := func(given string) int {
+		request := call(hello)
+		request.Secret = given
+
+		return d.Serve(ctx, request).Status
+	}
+
+	assert.Equal(t, 200, status(current))
+	assert.Zero(t, vault.Asked, "whoever proves himself costs no call")
+
+	require.NoError(t, vault.Delete(ctx, name))
+	require.NoError(t, vault.Rotate(ctx, name, "another-bot"))
+
+	assert.Equal(t, 200, status("another-bot"))
+	assert.Equal(t, 401, status("forged"))
+	assert.Equal(t, 401, status("forged"))
+	assert.Equal(t, 1, vault.Asked, "the vault is spared")
+}
+
 // failing is a queue and a vault out of order.
 type failing struct {
 	secret.Vault
@@ -362,6 +395,8 @@ type failing struct {
 func (f failing) Send(context.Context, ...queue.Message) error { return f.err }
 
 func (f failing) Get(context.Context, string) (secret.Secret, error) { return secret.Secret{}, f.err }
+
+func (f failing) Fresh(context.Context, string) (secret.Secret, error) { return secret.Secret{}, f.err }
 
 // What fails behind the door is answered so that Telegram sends again only
 // where that helps.

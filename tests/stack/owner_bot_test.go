@@ -44,10 +44,6 @@ func openOffice(t *testing.T) shop {
 // Start there hears of it by the shop's own bot. It runs before the parallel
 // tests, who are told of the platform only as long as it has no operator.
 func TestOwnersBot(t *testing.T) {
-	if testing.Short() {
-		t.Skip("a webhook remembers the secret of an owner's bot before for 5 minutes: make long")
-	}
-
 	shop, owner := openShopWithOwner(t)
 	operate(t, "store", "mode", shop.ID, "webhook") // in mode auto, its messages would be fetched instead
 
