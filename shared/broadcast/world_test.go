@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -38,16 +39,33 @@ const (
 
 // phone is Telegram as a test wants it. Its answers come at once.
 type phone struct {
-	mu      sync.Mutex
-	serial  int
-	fail    func(chat int64, try int) error // what a broadcast to a chat meets; nil: nothing
+	mu     sync.Mutex
+	serial int
+	fail   func(chat int64, try int) error // what a broadcast to a chat meets; nil: nothing
+	chats  map[int64]map[int]string
+	blind  error // what Exists and Quote meet
+
+	record
+}
+
+// record is what has come to a phone.
+type record struct {
 	tries   map[int64]int
-	chats   map[int64]map[int]string
 	shown   []string // edits
 	told    []string // new messages that are no broadcast
 	deleted int
 	sentAt  []time.Time
-	blind   error // what Exists and Quote meet
+}
+
+// seen gives what has come so far.
+func (p *phone) seen() record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	so := p.record
+	so.tries = maps.Clone(so.tries)
+
+	return so
 }
 
 func (p *phone) Broadcast(_ context.Context, to message.Address, content broadcast.Content, _ bool) (int, error) {
@@ -188,7 +206,7 @@ func inWorld(t *testing.T, people int, test func(w *world)) {
 		w := &world{
 			T: t, state: tables.New(now, fault.None{}), scratch: tables.New(now, fault.None{}),
 			queue: queues.New(now, fault.None{}, queues.Options{Name: queue.Broadcasts, Visibility: 30 * time.Minute}),
-			phone: &phone{tries: map[int64]int{}, chats: map[int64]map[int]string{}, serial: 100},
+			phone: &phone{record: record{tries: map[int64]int{}}, chats: map[int64]map[int]string{}, serial: 100},
 		}
 		w.stores, w.users = store.NewRegistry(w.state, now), user.NewRepository(w.state, now)
 		w.service = broadcast.NewService(w.state, w.stores, w.users, now)
