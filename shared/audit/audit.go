@@ -147,14 +147,12 @@ func (l *Log) monthOf(ctx context.Context, query table.Query, found []Entry, eno
 			return nil, err
 		}
 
-		for _, row := range page.Rows {
-			entry, err := table.Decode[Entry](row)
-			if err != nil {
-				return nil, err
-			}
-
-			found = append(found, entry)
+		entries, err := table.DecodeAll[Entry](page.Rows)
+		if err != nil {
+			return nil, err
 		}
+
+		found = append(found, entries...)
 
 		if query.Cursor = page.Next; query.Cursor == "" {
 			break

@@ -2,12 +2,10 @@ package broadcast
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/outbox"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/table"
@@ -31,32 +29,14 @@ func (s *Service) lookIn(ctx context.Context, id string) (int, error) {
 		return 0, err
 	}
 
-	due, err := table.Due(ctx, s.state, openCampaigns(tenant), s.clock.Now())
-	if err != nil {
-		return 0, errs.Context(err, "find the broadcasts of store %s that are due", id)
-	}
-
-	var (
-		seen     int
-		failures []error
-	)
-
-	for _, row := range due {
+	return table.EachDue(ctx, s.state, openCampaigns(tenant), s.clock.Now(), func(row table.Row) error {
 		campaign, err := table.Decode[Campaign](row)
-		if err == nil {
-			err = s.visit(ctx, campaign)
-		}
-
 		if err != nil {
-			failures = append(failures, fmt.Errorf("look after broadcast %s: %w", campaign.ID, err))
-
-			continue
+			return err
 		}
 
-		seen++
-	}
-
-	return seen, errors.Join(failures...)
+		return s.visit(ctx, campaign)
+	})
 }
 
 // visit looks after a campaign that is due, and says when it is due again.

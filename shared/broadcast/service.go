@@ -412,18 +412,7 @@ func (s *Service) List(ctx context.Context, store string) ([]Campaign, error) {
 		return nil, errs.Context(err, "list the broadcasts of store %s", store)
 	}
 
-	found := make([]Campaign, 0, len(page.Rows))
-
-	for _, row := range page.Rows {
-		campaign, err := table.Decode[Campaign](row)
-		if err != nil {
-			return nil, err
-		}
-
-		found = append(found, campaign)
-	}
-
-	return found, nil
+	return table.DecodeAll[Campaign](page.Rows)
 }
 
 // Estimate counts the people of a store who are in an audience now.

@@ -2,7 +2,6 @@ package order
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -55,32 +54,14 @@ func (r *Reconciler) reconcileStore(ctx context.Context, id string) (int, error)
 		return 0, err
 	}
 
-	due, err := table.Due(ctx, r.orders.state, openOrders(tenant), r.orders.clock.Now())
-	if err != nil {
-		return 0, errs.Context(err, "find the orders of store %s that are due", id)
-	}
-
-	var (
-		seen     int
-		failures []error
-	)
-
-	for _, row := range due {
+	return table.EachDue(ctx, r.orders.state, openOrders(tenant), r.orders.clock.Now(), func(row table.Row) error {
 		order, err := fromRow(row)
-		if err == nil {
-			err = r.orders.visit(logging.With(ctx, logging.Order, order.ID), order.Ref())
-		}
-
 		if err != nil {
-			failures = append(failures, fmt.Errorf("look after order %s: %w", order.ID, err))
-
-			continue
+			return err
 		}
 
-		seen++
-	}
-
-	return seen, errors.Join(failures...)
+		return r.orders.visit(logging.With(ctx, logging.Order, order.ID), order.Ref())
+	})
 }
 
 // visit looks after an order that is due, and says when it is due again.

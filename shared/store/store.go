@@ -320,14 +320,12 @@ func (r *Registry) List(ctx context.Context) ([]Store, error) {
 			return nil, errs.Context(err, "list stores")
 		}
 
-		for _, row := range page.Rows {
-			found, err := table.Decode[Store](row)
-			if err != nil {
-				return nil, err
-			}
-
-			stores = append(stores, found)
+		found, err := table.DecodeAll[Store](page.Rows)
+		if err != nil {
+			return nil, err
 		}
+
+		stores = append(stores, found...)
 
 		if page.Next == "" {
 			return stores, nil

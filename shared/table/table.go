@@ -219,6 +219,22 @@ func Decode[T any](row Row) (T, error) {
 	return value, nil
 }
 
+// DecodeAll reads the bodies of rows, in their order.
+func DecodeAll[T any](rows []Row) ([]T, error) {
+	values := make([]T, 0, len(rows))
+
+	for _, row := range rows {
+		value, err := Decode[T](row)
+		if err != nil {
+			return nil, err
+		}
+
+		values = append(values, value)
+	}
+
+	return values, nil
+}
+
 // Read gets a row and decodes its body; the version is for the Replace that
 // may follow. It returns NotFound where there is no row.
 func Read[T any](ctx context.Context, from Table, key Key) (T, int64, error) {

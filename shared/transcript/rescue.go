@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/lapak-id/lapak/shared/errs"
 	"github.com/lapak-id/lapak/shared/logging"
 	"github.com/lapak-id/lapak/shared/metric"
 	"github.com/lapak-id/lapak/shared/store"
@@ -58,18 +57,10 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 		return 0, err
 	}
 
-	due, err := table.Due(ctx, r.jobs.state, openJobs(tenant), r.jobs.clock.Now())
-	if err != nil {
-		return 0, errs.Context(err, "find the jobs of store %s that stand still", id)
-	}
+	rescued := 0
 
-	var (
-		rescued  int
-		failures []error
-	)
-
-	for _, found := range due {
-		job, err := table.Decode[Job](found)
+	_, err = table.EachDue(ctx, r.jobs.state, openJobs(tenant), r.jobs.clock.Now(), func(row table.Row) error {
+		job, err := table.Decode[Job](row)
 
 		switch {
 		case err != nil:
@@ -81,14 +72,14 @@ func (r *Rescuer) rescueStore(ctx context.Context, id string) (int, error) {
 			}
 		}
 
-		switch {
-		case err == nil:
-		case !errors.Is(err, errSuperseded): // superseded: it moved on meanwhile
-			failures = append(failures, err)
+		if errors.Is(err, errSuperseded) { // it moved on meanwhile
+			return nil
 		}
-	}
 
-	return rescued, errors.Join(failures...)
+		return err
+	})
+
+	return rescued, err
 }
 
 // unpark wakes a job that has waited for another one long enough. Nothing is

@@ -167,28 +167,12 @@ func (s *Service) History(ctx context.Context, store string, user int64, cursor 
 		return HistoryPage{}, errs.Context(err, "read the jobs of user %d", user)
 	}
 
-	jobs, err := jobsIn(page)
+	jobs, err := table.DecodeAll[Job](page.Rows)
 	if err != nil {
 		return HistoryPage{}, err
 	}
 
 	return HistoryPage{Jobs: jobs, Next: page.Next}, nil
-}
-
-// jobsIn gives the jobs of a page, in its order.
-func jobsIn(page table.Page) ([]Job, error) {
-	jobs := make([]Job, 0, len(page.Rows))
-
-	for _, found := range page.Rows {
-		job, err := table.Decode[Job](found)
-		if err != nil {
-			return nil, err
-		}
-
-		jobs = append(jobs, job)
-	}
-
-	return jobs, nil
 }
 
 // recentJobs is how far back jobs that still run are looked for.

@@ -39,7 +39,7 @@ func (s *Service) Turn(ctx context.Context, turn Turn) ([]Job, bool, error) {
 		return nil, false, errs.Context(err, "turn the pages of user %d", turn.User)
 	}
 
-	jobs, err := jobsIn(table.Page{Rows: rows})
+	jobs, err := table.DecodeAll[Job](rows)
 	if err != nil {
 		return nil, false, err
 	}

@@ -38,18 +38,7 @@ func (r *Repository) Staff(ctx context.Context, store string) ([]Member, error) 
 		return nil, errs.Context(err, "list the staff of store %s", store)
 	}
 
-	members := make([]Member, 0, len(page.Rows))
-
-	for _, row := range page.Rows {
-		member, err := table.Decode[Member](row)
-		if err != nil {
-			return nil, err
-		}
-
-		members = append(members, member)
-	}
-
-	return members, nil
+	return table.DecodeAll[Member](page.Rows)
 }
 
 // Who gives the people of a store who may do something: its owner first, then

@@ -167,18 +167,9 @@ func (l *Ledger) Statement(
 		return nil, false, errs.Context(err, "read the statement of user %d", user)
 	}
 
-	postings := make([]Posting, 0, len(rows))
+	postings, err := table.DecodeAll[Posting](rows)
 
-	for _, row := range rows {
-		posting, err := table.Decode[Posting](row)
-		if err != nil {
-			return nil, false, err
-		}
-
-		postings = append(postings, posting)
-	}
-
-	return postings, more, nil
+	return postings, more, err
 }
 
 // Posting is a line of a statement.

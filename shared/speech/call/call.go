@@ -42,6 +42,21 @@ func Do(client *http.Client, request *http.Request, key secret.Value, answer any
 	return nil
 }
 
+// Probe asks an address for something that is free, to see whether the provider
+// and the key are well. Errors are those of Do.
+func Probe(ctx context.Context, client *http.Client, address, scheme string, key secret.Value) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return errs.Wrap(err, errs.Internal, "make a request to a speech provider")
+	}
+
+	request.Header.Set("Authorization", scheme+" "+key.Reveal())
+
+	var answer struct{} // whatever it is
+
+	return Do(client, request, key, &answer)
+}
+
 // sendFailure tells why there was no answer, which may have been billed.
 func sendFailure(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
