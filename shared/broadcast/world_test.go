@@ -39,13 +39,13 @@ const (
 
 // phone is Telegram as a test wants it. Its answers come at once.
 type phone struct {
+	record
+
 	mu     sync.Mutex
 	serial int
 	fail   func(chat int64, try int) error // what a broadcast to a chat meets; nil: nothing
 	chats  map[int64]map[int]string
 	blind  error // what Exists and Quote meet
-
-	record
 }
 
 // record is what has come to a phone.
