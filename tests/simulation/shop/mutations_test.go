@@ -50,7 +50,7 @@ func mutations() []mutation {
 		},
 		{
 			name: "a unit is free by its row, not by the index", file: "shared/catalog/claim.go",
-			text: `		if unit.Order != "" {`, with: `		if unit.Order == "nobody" {`,
+			text: `		case unit.Order != "":`, with: `		case unit.Order == "nobody":`,
 			wrong: `is given to order`,
 		},
 		{
