@@ -7,15 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
 	"github.com/lapak-id/lapak/localstack/stack"
 	"github.com/lapak-id/lapak/localstack/telegram/control"
 	"github.com/lapak-id/lapak/shared/store"
 )
 
-// replaced ends the process of a function as a deployment does, after which it
-// remembers nothing.
+// replaced ends the process of a function as a deployment does, once updates
+// are answered; after that it remembers nothing.
 func replaced(t *testing.T, function string) {
 	t.Helper()
+
+	_, underWay, err := settled(t.Context(), sqs.NewFromConfig(cloud.AWS()), cloud.Outputs["UpdatesQueueUrl"], 0)
+	if err != nil || underWay > 0 {
+		t.Fatalf("before %s is replaced, %d updates are under way (%v)", function, underWay, err)
+	}
 
 	if err := cloud.Kill(function); err != nil && !errors.Is(err, stack.ErrNotRunning) {
 		t.Fatal(err)
