@@ -29,7 +29,7 @@ func TestBroadcastFromTheChat(t *testing.T) {
 	owner.sendsContent(control.Upload{Kind: "photo", Name: "menu.png", Caption: first, Content: bytes.NewReader(picture(t))})
 	owner.wait(control.Condition{Text: "2/7"})
 
-	tier := owner.asks("🛍 Belanja | /shop", "3/7")
+	tier := owner.asks("🛍 Belanja | /shop", control.Condition{Text: "3/7"})
 	confirm := owner.previews(tier, "3 orang")
 
 	preview := slices.DeleteFunc(owner.showing(first), func(shown control.Message) bool { return shown.Kind != "photo" })
@@ -57,7 +57,7 @@ func TestBroadcastFromTheChat(t *testing.T) {
 	}
 
 	owner.composes()
-	buttons := owner.asks(second, "2/7")
+	buttons := owner.asks(second, control.Condition{Text: "2/7"})
 	confirm = owner.previews(buttons, "2 orang")
 	owner.taps(confirm, "Kirim")
 	wati.wait(control.Condition{Text: second})
@@ -81,18 +81,6 @@ func (c *customer) composes() {
 	list := c.says("/siaran")
 	c.taps(list, "Siaran baru")
 	c.wait(control.Condition{MessageID: list.ID, Text: "1/7"})
-}
-
-// asks answers a question and gives the next one.
-func (c *customer) asks(answer, next string) control.Message {
-	c.t.Helper()
-
-	sent, err := c.Text(c.t.Context(), answer)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-
-	return c.wait(control.Condition{After: sent.Seq, Text: next})
 }
 
 // previews leaves the questions for the preview, and gives the message that

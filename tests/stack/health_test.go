@@ -148,9 +148,5 @@ func TestOwnerLooksNow(t *testing.T) {
 func (c *customer) opensStatus() control.Message {
 	c.t.Helper()
 
-	if _, err := c.Text(c.t.Context(), "/status"); err != nil {
-		c.t.Fatal(err)
-	}
-
-	return c.wait(control.Condition{Button: "Periksa sekarang"})
+	return c.asks("/status", control.Condition{Button: "Periksa sekarang"})
 }

@@ -57,9 +57,7 @@ func TestOperatorOpensAStoreInTheChat(t *testing.T) {
 
 	rangga.welcomed()
 
-	if ask := rangga.says("/newstore"); !strings.Contains(ask.Text, "Toko baru") {
-		t.Fatalf("the operator is asked for the token by %q", ask.Text)
-	}
+	rangga.asks("/newstore", control.Condition{Text: "Toko baru"})
 
 	sent, err := rangga.Text(t.Context(), made.Token)
 	if err != nil {
@@ -72,11 +70,7 @@ func TestOperatorOpensAStoreInTheChat(t *testing.T) {
 	rangga.taps(next, made.ID)
 	rangga.wait(control.Condition{Text: "Nama tokonya apa", Edited: true})
 
-	next = rangga.says(made.Name)
-	for !hasButton(next, "Aku") {
-		next = rangga.wait(control.Condition{})
-	}
-
+	next = rangga.asks(made.Name, control.Condition{Button: "Aku"})
 	rangga.taps(next, "Aku")
 	next = rangga.wait(control.Condition{MessageID: next.ID, Edited: true, Text: "Bahasa utama"})
 	rangga.taps(next, "Indonesia")
@@ -96,7 +90,7 @@ func TestOperatorOpensAStoreInTheChat(t *testing.T) {
 		t.Errorf("the new store greets by %q", hello.Text)
 	}
 
-	list := rangga.says("/stores")
+	list := rangga.asks("/stores", control.Condition{Button: "Jeda"})
 	for !hasButton(list, "Jeda "+made.Name) { // behind the stores of other tests
 		rangga.taps(list, "Berikutnya")
 		list = rangga.wait(control.Condition{MessageID: list.ID, Edited: true})

@@ -73,7 +73,7 @@ func TestOwnersBot(t *testing.T) {
 		t.Errorf("the owner is greeted without their store: %q", hello.Text)
 	}
 
-	if status := atOffice.says("/status"); !strings.Contains(status.Text, shop.Name) {
+	if status := atOffice.opensStatus(); !strings.Contains(status.Text, shop.Name) {
 		t.Errorf("the status of the owner's one store reads %q", status.Text)
 	}
 
@@ -97,7 +97,7 @@ func TestOwnersBot(t *testing.T) {
 	atOffice.taps(trouble, "1 jam")
 	muted := atOffice.wait(control.Condition{MessageID: trouble.ID, Edited: true, Text: "Bisu sampai"})
 
-	if list := atOffice.says("/mute"); !strings.Contains(list.Text, "Webhook bot") {
+	if list := atOffice.asks("/mute", control.Condition{Text: "sedang dibisukan"}); !strings.Contains(list.Text, "Webhook bot") {
 		t.Errorf("the list of what is muted reads %q", list.Text)
 	}
 

@@ -140,6 +140,14 @@ func (c *customer) waitFor(within time.Duration, want control.Condition) control
 func (c *customer) says(text string) control.Message {
 	c.t.Helper()
 
+	return c.asks(text, control.Condition{})
+}
+
+// asks sends a text and gives the message behind it that is its answer: owners
+// are told of troubles between.
+func (c *customer) asks(text string, answer control.Condition) control.Message {
+	c.t.Helper()
+
 	sent, err := c.Text(c.t.Context(), text)
 	if err != nil {
 		c.t.Fatal(err)
@@ -147,7 +155,7 @@ func (c *customer) says(text string) control.Message {
 
 	c.seen = sent.Seq
 
-	return c.wait(control.Condition{})
+	return c.wait(answer)
 }
 
 // taps presses a button, which the bot must answer.
