@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/lapak-id/lapak/shared/alert"
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
@@ -33,15 +32,9 @@ func main() {
 		}
 
 		state := worker.State(base, settings.State)
-		desk := alert.NewDesk(alert.Options{
-			State:     state,
-			Stores:    store.NewRegistry(state, base.Clock),
-			Users:     user.NewRepository(state, base.Clock),
-			Messenger: telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram),
-			Texts:     texts,
-			Clock:     base.Clock,
-			Runbooks:  settings.Runbooks,
-		})
+		stores, users := store.NewRegistry(state, base.Clock), user.NewRepository(state, base.Clock)
+		bots := telegram.NewBots(worker.Vault(base, settings.Secrets), settings.Telegram)
+		desk := worker.Desk(base, state, stores, users, bots, texts, settings.Runbooks)
 
 		return func(ctx context.Context, event events.SNSEvent) error {
 			if len(event.Records) == 0 { // the schedule

@@ -2,7 +2,6 @@
 package main
 
 import (
-	"github.com/lapak-id/lapak/shared/alert"
 	"github.com/lapak-id/lapak/shared/audit"
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
@@ -45,10 +44,7 @@ func main() {
 			Health:    health.NewService(state, base.Clock),
 			Campaigns: broadcast.NewService(state, stores, users, base.Clock),
 			Previewer: bots,
-			Alerts: alert.NewDesk(alert.Options{
-				State: state, Stores: stores, Users: users, Messenger: bots, Texts: texts, Clock: base.Clock, Runbooks: settings.Runbooks,
-			}),
-
+			Alerts:    worker.Desk(base, state, stores, users, bots, texts, settings.Runbooks),
 			Opening:   worker.Opening(base, stores, vault, texts, settings.Telegram),
 			Catalog:   texts,
 			Clock:     base.Clock,

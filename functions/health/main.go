@@ -3,15 +3,11 @@
 package main
 
 import (
-	"net/http"
-
 	"github.com/lapak-id/lapak/shared/boot"
 	"github.com/lapak-id/lapak/shared/boot/worker"
 	"github.com/lapak-id/lapak/shared/chat"
-	"github.com/lapak-id/lapak/shared/deepgram"
 	"github.com/lapak-id/lapak/shared/failover"
 	"github.com/lapak-id/lapak/shared/failover/knock"
-	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/health"
 	"github.com/lapak-id/lapak/shared/health/cloud"
 	"github.com/lapak-id/lapak/shared/health/tlscert"
@@ -21,7 +17,6 @@ import (
 	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/store"
 	"github.com/lapak-id/lapak/shared/telegram"
-	"github.com/lapak-id/lapak/shared/trace"
 )
 
 func main() {
@@ -34,13 +29,6 @@ func main() {
 		state, scratch := worker.State(base, settings.State), worker.Scratch(base, settings.Scratch)
 		vault, topic := worker.Vault(base, settings.Secrets), worker.Topic(base, settings.Alerts)
 		bots := telegram.NewBots(vault, settings.Telegram)
-		client := trace.Client(&http.Client{}) // the context of each call bounds it
-
-		providers := []speech.Probed{groq.New(client, settings.GroqURL), deepgram.New(client, settings.DeepgramURL)}
-		if settings.OpenAIURL != "" {
-			providers = append(providers, groq.NewCompatible(client, settings.OpenAIURL, settings.OpenAIModel))
-		}
-
 		stores := store.NewRegistry(state, base.Clock)
 		checker := health.New(health.Options{
 			State: state, Scratch: scratch, Bucket: worker.Bucket(base, settings.Bucket),
@@ -52,7 +40,7 @@ func main() {
 			Queues:       worker.Depths(base, settings.waiting()),
 			Dead:         worker.Depths(base, settings.Dead),
 			Gateways:     payment.NewGateways(scratch, topic, base.Clock),
-			Speech:       speech.NewProber(vault, providers...),
+			Speech:       speech.NewProber(vault, settings.providers()...),
 			Certificates: tlscert.Dialer{},
 			Cloud:        cloud.New(base.AWS, settings.State, base.Clock),
 			Functions:    settings.Functions, Namespace: metric.Namespace + "/" + base.Env,

@@ -1,11 +1,16 @@
 package main
 
 import (
+	"net/http"
 	"time"
 
 	"github.com/lapak-id/lapak/shared/boot/worker"
+	"github.com/lapak-id/lapak/shared/deepgram"
+	"github.com/lapak-id/lapak/shared/groq"
 	"github.com/lapak-id/lapak/shared/health"
+	"github.com/lapak-id/lapak/shared/speech"
 	"github.com/lapak-id/lapak/shared/store"
+	"github.com/lapak-id/lapak/shared/trace"
 )
 
 type settings struct {
@@ -30,6 +35,18 @@ type settings struct {
 
 	Mode            store.Mode `env:"LAPAK_TELEGRAM_MODE,required,notEmpty"`
 	CooldownMinutes int        `env:"LAPAK_FAILOVER_COOLDOWN_MINUTES,required"`
+}
+
+// providers are those of speech that are asked whether they are well.
+func (s settings) providers() []speech.Probed {
+	client := trace.Client(&http.Client{}) // the context of each call bounds it
+
+	providers := []speech.Probed{groq.New(client, s.GroqURL), deepgram.New(client, s.DeepgramURL)}
+	if s.OpenAIURL != "" {
+		providers = append(providers, groq.NewCompatible(client, s.OpenAIURL, s.OpenAIModel))
+	}
+
+	return providers
 }
 
 // cooldown is the shortest polling.
