@@ -70,7 +70,7 @@ func openCampaign(t *testing.T, people int) *campaign {
 		asking     = 8
 	)
 
-	c := &campaign{stall: openStall(t, people/200+30)} // enough for who buys meanwhile
+	c := &campaign{stall: openStall(t, people/100+30)} // somebody buys every 5 s: one for each 150 at the full rate
 	c.owner = c.customer(t, "id")
 
 	for range asking {
