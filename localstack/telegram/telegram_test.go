@@ -820,6 +820,31 @@ func TestSettingsOfABot(t *testing.T) {
 	assert.Equal(t, "Segala ada", state.Bots[0].Description)
 }
 
+func TestACrowdIsCounted(t *testing.T) {
+	t.Parallel()
+
+	const first = 500_000
+
+	w := started(t, telegram.Options{Limits: &control.Limits{}})
+	crowd := control.Crowd{Bot: private, First: first, Count: 3, Language: "id", Text: "promo"}
+	require.NoError(t, w.CreateCrowd(t.Context(), crowd))
+
+	for _, said := range []struct {
+		to   int64
+		text string
+	}{{first, "promo"}, {ayu, "a receipt"}, {first + 1, "promo"}, {first + 1, "promo"}} {
+		must[message](w, "sendMessage", fields{"chat_id": said.to, "text": said.text})
+	}
+
+	reach, err := w.Reach(t.Context(), crowd)
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 1, 1, 4}, []int{reach.None, reach.Once, reach.More, reach.Messages})
+
+	crowd.Count++
+	_, err = w.Reach(t.Context(), crowd)
+	require.Error(t, err, "the last one is not there")
+}
+
 func TestPeopleDoThings(t *testing.T) {
 	t.Parallel()
 

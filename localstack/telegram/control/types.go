@@ -273,6 +273,8 @@ type Reach struct {
 	// FirstAt and LastAt are the seconds at which the first and the last came.
 	FirstAt int64 `json:"first_at"`
 	LastAt  int64 `json:"last_at"`
+	// Messages counts all that the bot sent in that time, to anybody.
+	Messages int `json:"messages"`
 	// TooMany counts the calls of the bot that were refused with 429 since the
 	// simulator was started.
 	TooMany int `json:"too_many"`
