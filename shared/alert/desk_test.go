@@ -439,6 +439,27 @@ func TestTheShopsBotStandsInForTheOwners(t *testing.T) {
 	}
 }
 
+// What an owner's own bot has told that was removed meanwhile goes on in the shop's.
+func TestAnOwnersBotIsRemoved(t *testing.T) {
+	t.Parallel()
+
+	d := newDesk(t, map[string]int64{"kopi": dewi}).withOffice(dewi)
+	require.NoError(t, d.report("kopi", false))
+	require.Contains(t, d.shown, message.Address{Store: store.OwnerBot, Chat: dewi, Message: 1})
+
+	d.fail = func(to message.Address) error {
+		if to.Store == store.OwnerBot {
+			return errs.New(errs.Internal, "the vault has no token")
+		}
+
+		return nil
+	}
+
+	d.clock.Advance(time.Minute)
+	require.NoError(t, d.report("kopi", true))
+	assert.Equal(t, "[kopi] QRIS fails over after 1m0s", d.shown[second])
+}
+
 func TestNobodyToTell(t *testing.T) {
 	t.Parallel()
 

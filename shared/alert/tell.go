@@ -443,7 +443,8 @@ func (d *Desk) say(
 			return via, number, nil
 		}
 
-		if !errs.Is(err, errs.NotFound) {
+		// Internal: the token of the bot that told is gone, and its message with it.
+		if !errs.Is(err, errs.NotFound) && !errs.Is(err, errs.Internal) {
 			return "", 0, errs.Context(err, "edit what %d was told", person)
 		}
 	}
