@@ -48,7 +48,7 @@ func serveDynamoDBLocal(ctx context.Context) (string, *process, error) {
 
 	endpoint := "http://127.0.0.1:" + port
 	started, err := startProcess(ctx, dynamodbLocal, endpoint, nil,
-		"java", "-Xmx512m", "-Djava.library.path="+jars, "-cp", filepath.Join(jars, "*"),
+		"java", "-Xmx512m", "-cp", filepath.Join(jars, "*"),
 		"com.amazonaws.services.dynamodbv2.local.main.ServerRunner",
 		"-inMemory", "-disableTelemetry", "-port", port)
 
