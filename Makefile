@@ -78,6 +78,7 @@ unit: tools race-notice ## Unit tests, with the race detector
 	@mkdir -p coverage
 	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" $(GO) test $(RACE) -cover -coverprofile=coverage/unit.out $(UNITS)
 	$(TOOLS)/speech/bin/python -m unittest discover -s localstack/speech
+	$(TOOLS)/emulator/bin/python -m unittest discover -s localstack/emulator
 
 .PHONY: conformance
 conformance: tools race-notice ## Each port's promises, held by its memory adapter and by the emulator
