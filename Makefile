@@ -29,17 +29,26 @@ GOLANGCI_VERSION := v2.15.0
 TOOLS := $(CURDIR)/.tools
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
-FUNCTION_FLAGS := -trimpath -ldflags '-s -w' -tags lambda.norpc,stdjson
+TAGS := lambda.norpc,stdjson
+FUNCTION_FLAGS := -trimpath -ldflags '-s -w' -tags $(TAGS)
+
+# The same for all of Go: linters, tests, functions and programs share what is compiled. The linters vet.
+export CGO_ENABLED := 0
+export GOFLAGS := -tags=$(TAGS) -vet=off
 
 # The race detector needs a C compiler.
 CC_FOUND := $(shell command -v "$${CC:-cc}" 2>/dev/null || command -v gcc 2>/dev/null || command -v clang 2>/dev/null)
 ifneq ($(CC_FOUND),)
 RACE := -race
+RACING := CGO_ENABLED=1
 else
 RACE :=
+RACING :=
 endif
 
-UNITS = ./shared/... ./functions/... ./infra/... ./localstack/... ./tests/media/...
+# The slowest first, so that others are tested beside them; they wait, so one package more at once than there are cores.
+UNITS = ./shared/mtproto ./localstack/stack ./shared/... ./functions/... ./infra/... ./localstack/... ./tests/media/...
+UNITS_AT_ONCE ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 ##@ Use
 
@@ -76,14 +85,15 @@ test: lint unit conformance cover sim mutants stack browser contract ## Everythi
 .PHONY: unit
 unit: tools race-notice ## Unit tests, with the race detector
 	@mkdir -p coverage
-	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" $(GO) test $(RACE) -cover -coverprofile=coverage/unit.out $(UNITS)
+	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" \
+		$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) -cover -coverprofile=coverage/unit.out $(UNITS)
 	$(TOOLS)/speech/bin/python -m unittest discover -s localstack/speech
 	$(TOOLS)/emulator/bin/python -m unittest discover -s localstack/emulator
 
 .PHONY: conformance
 conformance: tools race-notice ## Each port's promises, held by its memory adapter and by the emulator
 	@mkdir -p coverage
-	$(GO) test $(RACE) -count=1 -coverpkg=./shared/... -coverprofile=coverage/conformance.out ./tests/conformance/...
+	$(RACING) $(GO) test $(RACE) -count=1 -coverpkg=./shared/... -coverprofile=coverage/conformance.out ./tests/conformance/...
 
 .PHONY: sim
 sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=10000 runs, or SEED=n to replay one)
@@ -166,7 +176,7 @@ validate: $(TOOLS)/sam/made-from ## Check the templates: cfn-lint, sam validate,
 	LOG_LEVEL=ERROR $(TOOLS)/sam/bin/checkov --file template.yaml infra/alarms.yaml infra/alarms/*.yaml infra/dashboard.yaml --config-file infra/checkov.yaml --skip-download --compact --quiet
 
 $(TOOLS)/bin/golangci-lint:
-	GOBIN=$(TOOLS)/bin CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	GOBIN=$(TOOLS)/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
 # aws-sam-cli and the emulator want other versions of the same packages, hence an environment of its own. Every package
 # is pinned, so pip need not look for dependencies (and pips before 24 trip over those with extras); it checks them.
@@ -182,11 +192,11 @@ $(TOOLS)/sam/made-from: infra/sam-requirements.txt
 .PHONY: build
 build: ## Build all functions for AWS into .build/aws (ARCH=arm64)
 	@mkdir -p .build/aws/$(ARCH)
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GO) build $(FUNCTION_FLAGS) -o .build/aws/$(ARCH)/ ./functions/...
+	GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GO) build $(FUNCTION_FLAGS) -o .build/aws/$(ARCH)/ ./functions/...
 
 # What `sam build` calls for each function (BuildMethod: makefile): build-WebhookFunction and so on.
 build-%Function:
-	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GO) build $(FUNCTION_FLAGS) \
+	GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GO) build $(FUNCTION_FLAGS) \
 		-o $(ARTIFACTS_DIR)/bootstrap ./functions/$$(echo $* | tr '[:upper:]' '[:lower:]')
 
 .PHONY: layer

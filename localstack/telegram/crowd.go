@@ -81,22 +81,9 @@ func (s *Server) controlReach(_ context.Context, r control.Crowd) (control.Reach
 		}
 	}
 
-	reach.Messages = s.sentBetween(r.Bot, reach.FirstAt, reach.LastAt)
-
-	return reach, nil
-}
-
-// sentBetween counts the messages of a bot in all its chats, from one second to another.
-func (s *Server) sentBetween(bot, first, last int64) int {
-	count := 0
-
-	for _, in := range s.world.Chats {
-		for _, m := range in.Messages {
-			if m.From == bot && m.Date >= first && m.Date <= last {
-				count++
-			}
-		}
+	for second := reach.FirstAt; second <= reach.LastAt; second++ {
+		reach.Said += s.said[r.Bot][second]
 	}
 
-	return count
+	return reach, nil
 }

@@ -80,6 +80,14 @@ func (s *Server) takeFlood(b *bot, c *chat, n int, paid bool) error {
 		kept.tokens -= float64(n)
 	}
 
+	if s.said[b.ID] == nil {
+		s.said[b.ID] = map[int64]int{}
+	}
+
+	if !paid {
+		s.said[b.ID][s.now().Unix()] += n
+	}
+
 	return nil
 }
 

@@ -829,16 +829,20 @@ func TestACrowdIsCounted(t *testing.T) {
 	crowd := control.Crowd{Bot: private, First: first, Count: 3, Language: "id", Text: "promo"}
 	require.NoError(t, w.CreateCrowd(t.Context(), crowd))
 
+	var last message
+
 	for _, said := range []struct {
 		to   int64
 		text string
 	}{{first, "promo"}, {ayu, "a receipt"}, {first + 1, "promo"}, {first + 1, "promo"}} {
-		must[message](w, "sendMessage", fields{"chat_id": said.to, "text": said.text})
+		last = must[message](w, "sendMessage", fields{"chat_id": said.to, "text": said.text})
 	}
+
+	must[message](w, "editMessageText", fields{"chat_id": first + 1, "message_id": last.ID, "text": "promo, again"})
 
 	reach, err := w.Reach(t.Context(), crowd)
 	require.NoError(t, err)
-	assert.Equal(t, []int{1, 1, 1, 4}, []int{reach.None, reach.Once, reach.More, reach.Messages})
+	assert.Equal(t, []int{1, 1, 1, 5}, []int{reach.None, reach.Once, reach.More, reach.Said})
 
 	crowd.Count++
 	_, err = w.Reach(t.Context(), crowd)

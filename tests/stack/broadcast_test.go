@@ -344,8 +344,8 @@ func (c *campaign) check(t *testing.T, ended broadcast.Campaign) {
 
 	took := time.Duration(reach.LastAt-reach.FirstAt+1) * time.Second
 	// What the bot says to others, such as receipts, is of the same rate.
-	rate := float64(reach.Messages) / took.Seconds()
-	t.Logf("%d people in %s, %.2f messages a second with what others were told: %.1f %% of what Telegram allows; %+v, %+v",
+	rate := float64(reach.Said) / took.Seconds()
+	t.Logf("%d people in %s, %.2f messages and edits a second with what others were told: %.1f %% of what Telegram allows; %+v, %+v",
 		c.crowd.Count, took, rate, 100*rate/broadcast.FreeRate, ended.Counts, reach)
 
 	if reach.More != 0 || reach.Once != c.crowd.Count-c.blocked-ended.Counts.Unsure || reach.None != c.blocked+ended.Counts.Unsure {

@@ -273,8 +273,9 @@ type Reach struct {
 	// FirstAt and LastAt are the seconds at which the first and the last came.
 	FirstAt int64 `json:"first_at"`
 	LastAt  int64 `json:"last_at"`
-	// Messages counts all that the bot sent in that time, to anybody.
-	Messages int `json:"messages"`
+	// Said counts what the bot sent and edited in that time, in any chat: all that
+	// its rate is for.
+	Said int `json:"said"`
 	// TooMany counts the calls of the bot that were refused with 429 since the
 	// simulator was started.
 	TooMany int `json:"too_many"`
