@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lapak-id/lapak/shared/table"
 	"github.com/lapak-id/lapak/shared/transcript"
 )
 
@@ -21,7 +20,7 @@ func (w *watch) lookAtQuotas(t *testing.T) {
 		case "quota":
 			counted[row.Key.PK()+" "+rest] = row.Counters["seconds"]
 		case "job":
-			job, err := table.Decode[transcript.Job](row)
+			job, err := w.world.job(row)
 			must(t, err)
 
 			taken[row.Key.PK()+" "+job.Charge.Day] += int64(job.Charge.Audio / time.Second)

@@ -145,7 +145,7 @@ func (w *watch) atRest(t *testing.T) {
 			continue
 		}
 
-		job, err := table.Decode[transcript.Job](row)
+		job, err := w.world.job(row)
 		must(t, err)
 
 		jobs[jobKey{job.Store, job.Chat, job.Source.FileID}] = job

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -70,6 +71,7 @@ type world struct {
 	calm      bool           // nothing fails and nothing comes in between
 	outcome   map[jobKey]expectation
 	watched   *watch
+	jobs      map[string]transcript.Job // by the body of their rows: they are looked at far oftener than they change
 }
 
 // pushed is an update on its way to the webhook.
@@ -102,7 +104,7 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 		state: tables.New(now, plan), scratch: tables.New(now, plan), bucket: blobs.New(now, plan),
 		queues: map[queue.Name]*queues.Queue{}, dead: map[queue.Name]*queues.Queue{},
 		people: newFakeTelegram(plan), vault: vaults.New(now, plan), outcome: map[jobKey]expectation{},
-		provider: map[string]int{}, faultless: rate == 0,
+		provider: map[string]int{}, faultless: rate == 0, jobs: map[string]transcript.Job{},
 	}
 
 	visibility := map[queue.Name]time.Duration{
@@ -126,11 +128,28 @@ func newWorld(t *testing.T, seed uint64, rate float64) *world {
 	return w
 }
 
+// job gives the job in a row.
+func (w *world) job(row table.Row) (transcript.Job, error) {
+	if job, known := w.jobs[string(row.Body)]; known {
+		return job, nil
+	}
+
+	job, err := table.Decode[transcript.Job](row)
+	if err == nil {
+		w.jobs[string(row.Body)] = job
+	}
+
+	return job, err
+}
+
+// texts are read once for all worlds.
+var texts = sync.OnceValues(chat.NewCatalog)
+
 // build wires the functions as functions/*/main.go do.
 func (w *world) build(t *testing.T) {
 	t.Helper()
 
-	texts, err := chat.NewCatalog()
+	texts, err := texts()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -582,7 +601,7 @@ func (w *world) forgotten() []string {
 		case strings.HasPrefix(row.Key.SK(), outbox.SortPrefix):
 			texts = append(texts, string(row.Body))
 		case !row.Index.IsZero():
-			job, err := table.Decode[transcript.Job](row)
+			job, err := w.job(row)
 			if err == nil && job.Lease.IsZero() && job.Parked.IsZero() && w.clock.Now().Sub(job.UpdatedAt) > transcript.StandsStill {
 				waiting = append(waiting, job)
 			}
@@ -614,7 +633,7 @@ func (w *world) parkedBefore(then time.Time) []string {
 			continue
 		}
 
-		job, err := table.Decode[transcript.Job](row)
+		job, err := w.job(row)
 		if err == nil && job.State.Open() && !job.Parked.IsZero() && job.Parked.Before(then) {
 			left = append(left, job.ID)
 		}
