@@ -187,7 +187,7 @@ def read_ranges_where_they_are():
 
 def collect_what_is_young():
     """A full garbage collection goes through each row of each table, and all wait: seconds with 100,000 people."""
-    gc.set_threshold(10_000, 50, 1_000_000)
+    gc.set_threshold(10_000, 10, 1_000_000)
 
 
 tell_what_functions_do()

@@ -142,8 +142,7 @@ func (c *campaign) runs(t *testing.T, kills int) {
 	const (
 		id    = "promo"
 		known = 70 * time.Second // all functions know of it then, so that it begins at the full rate
-		// each of the emulator's readings of the people goes through all of them.
-		planned = 4 * time.Millisecond
+		planned = 3 * time.Millisecond // for each person, two rows: the emulator takes 2 ms
 	)
 
 	ready := known + time.Duration(c.crowd.Count)*planned
