@@ -140,8 +140,8 @@ func (c *campaign) runs(t *testing.T, kills int) {
 	t.Helper()
 
 	const (
-		id    = "promo"
-		known = 70 * time.Second // all functions know of it then, so that it begins at the full rate
+		id      = "promo"
+		known   = 70 * time.Second     // all functions know of it then, so that it begins at the full rate
 		planned = 3 * time.Millisecond // for each person, two rows: the emulator takes 2 ms
 	)
 
