@@ -47,8 +47,7 @@ RACE :=
 RACING :=
 endif
 
-# The slowest first, so that others are tested beside them; they wait, so one package more at once than there are cores.
-UNITS = ./shared/mtproto ./localstack/stack ./shared/... ./functions/... ./infra/... ./localstack/... ./tests/media/...
+# Packages tested at once: one more than there are cores, since tests wait too. The slowest are named first.
 UNITS_AT_ONCE ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 ##@ Use
@@ -85,14 +84,20 @@ reset: ## Forget what `make run` has kept
 test: lint unit ## Everything that must pass before a change is merged
 	@$(MAKE) --no-print-directory -j2 conformance python
 	@$(MAKE) --no-print-directory coverage
-	@$(MAKE) --no-print-directory -j2 stack simulations
-	@$(MAKE) --no-print-directory browser contract
+	@$(MAKE) --no-print-directory -j2 deployed simulations
+
+.PHONY: deployed simulations
+deployed:
+	@$(MAKE) --no-print-directory -j1 stack browser contract
+simulations:
+	@nice -n 19 $(MAKE) --no-print-directory -j1 sim mutants
 
 .PHONY: unit
 unit: tools race-notice ## Unit tests, with the race detector
 	@mkdir -p coverage
 	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" \
-		$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) -cover -coverprofile=coverage/unit.out $(UNITS)
+		$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) -cover -coverprofile=coverage/unit.out ./shared/mtproto ./shared/...
+	$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) ./localstack/stack ./localstack/... ./functions/... ./infra/... ./tests/media/...
 
 .PHONY: python
 python: tools ## Unit tests of what is written in Python: the local speech recognition, mends of the emulator
@@ -114,10 +119,6 @@ sim: ## Simulations of the whole system with faults (SEEDS=2000 and SHOP_SEEDS=1
 .PHONY: mutants
 mutants: ## Take guards of orders and money out of the code, one by one: the simulation must find each
 	MUTANTS=1 $(GO) test -count=1 -timeout 20m -run '^TestMutations$$' ./tests/simulation/shop
-
-.PHONY: simulations
-simulations:
-	@nice -n 19 $(MAKE) --no-print-directory -j1 sim mutants
 
 .PHONY: stack
 stack: ## Tests on the deployed local cloud, functions killed on the way
