@@ -47,7 +47,8 @@ RACE :=
 RACING :=
 endif
 
-# Packages tested at once: one more than there are cores, since tests wait too. The slowest are named first.
+# The slowest first, so that others are tested beside them; they wait, so one package more at once than there are cores.
+UNITS = ./shared/mtproto ./localstack/stack ./shared/... ./functions/... ./infra/... ./localstack/... ./tests/media/...
 UNITS_AT_ONCE ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 ##@ Use
@@ -96,8 +97,7 @@ simulations:
 unit: tools race-notice ## Unit tests, with the race detector
 	@mkdir -p coverage
 	LAPAK_FFMPEG="$$(ls $(TOOLS)/speech/lib/python3*/site-packages/imageio_ffmpeg/binaries/ffmpeg-*)" \
-		$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) -cover -coverprofile=coverage/unit.out ./shared/mtproto ./shared/...
-	$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) ./localstack/stack ./localstack/... ./functions/... ./infra/... ./tests/media/...
+		$(RACING) $(GO) test $(RACE) -p $(UNITS_AT_ONCE) -cover -coverprofile=coverage/unit.out $(UNITS)
 
 .PHONY: python
 python: tools ## Unit tests of what is written in Python: the local speech recognition, mends of the emulator
