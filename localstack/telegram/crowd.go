@@ -82,7 +82,7 @@ func (s *Server) controlReach(_ context.Context, r control.Crowd) (control.Reach
 	}
 
 	for second := reach.FirstAt; second <= reach.LastAt; second++ {
-		reach.Said += s.said[r.Bot][second]
+		reach.Said += s.said[botSecond{r.Bot, second}]
 	}
 
 	return reach, nil

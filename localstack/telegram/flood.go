@@ -16,6 +16,9 @@ type bucket struct {
 	filled time.Time
 }
 
+// botSecond is a second in the life of a bot.
+type botSecond struct{ bot, second int64 }
+
 // wait returns how long to wait until n can be taken, 0 if now.
 func (b *bucket) wait(now time.Time, rate, size, n float64) time.Duration {
 	b.tokens = min(size, b.tokens+rate*now.Sub(b.filled).Seconds())
@@ -80,12 +83,8 @@ func (s *Server) takeFlood(b *bot, c *chat, n int, paid bool) error {
 		kept.tokens -= float64(n)
 	}
 
-	if s.said[b.ID] == nil {
-		s.said[b.ID] = map[int64]int{}
-	}
-
 	if !paid {
-		s.said[b.ID][s.now().Unix()] += n
+		s.said[botSecond{b.ID, s.now().Unix()}] += n
 	}
 
 	return nil

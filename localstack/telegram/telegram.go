@@ -70,8 +70,8 @@ type Server struct {
 	ahead   time.Duration
 	limits  control.Limits
 	flood   map[string]*bucket
-	tooMany map[int64]int           // calls of each bot that were refused for their rate
-	said    map[int64]map[int64]int // messages and edits of each bot in each second
+	tooMany map[int64]int     // calls of each bot that were refused for their rate
+	said    map[botSecond]int // messages and edits of each bot in each second
 	faults  []*control.Fault
 	calls   []control.Call
 	answers []control.Answer
@@ -124,7 +124,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		opts: opts, log: opts.Logger, table: table, store: kept,
 		world: world, limits: limits,
-		flood: map[string]*bucket{}, tooMany: map[int64]int{}, said: map[int64]map[int64]int{},
+		flood: map[string]*bucket{}, tooMany: map[int64]int{}, said: map[botSecond]int{},
 		queries: map[string]*query{}, polls: map[int64]*poll{}, pushers: map[int64]*pusher{}, changed: make(chan struct{}),
 	}
 	s.done, s.stop = context.WithCancel(context.Background())

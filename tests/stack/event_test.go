@@ -138,27 +138,26 @@ func invoke(t *testing.T, function string, payload []byte) string {
 
 	const again = 2
 
-	for tries := 0; ; tries++ {
-		answer, err := lambda.NewFromConfig(cloud.AWS()).Invoke(t.Context(), &lambda.InvokeInput{
-			FunctionName: aws.String("lapak-local-" + function), Payload: payload,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	functions := lambda.NewFromConfig(cloud.AWS())
+	call := &lambda.InvokeInput{FunctionName: aws.String("lapak-local-" + function), Payload: payload}
 
-		if answer.FunctionError != nil {
-			if tries < again && bytes.Contains(answer.Payload, []byte("Runtime.ExitError")) {
-				continue
-			}
-
-			t.Errorf("%s failed: %s: %s", function, *answer.FunctionError, answer.Payload)
-		}
-
-		var compact bytes.Buffer // the emulator writes JSON in a way of its own
-		if err := json.Compact(&compact, answer.Payload); err != nil {
-			t.Errorf("%s answers no JSON: %v: %s", function, err, answer.Payload)
-		}
-
-		return compact.String()
+	answer, err := functions.Invoke(t.Context(), call)
+	for tries := 0; tries < again && err == nil && bytes.Contains(answer.Payload, []byte("Runtime.ExitError")); tries++ {
+		answer, err = functions.Invoke(t.Context(), call)
 	}
+
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if answer.FunctionError != nil {
+		t.Errorf("%s failed: %s: %s", function, *answer.FunctionError, answer.Payload)
+	}
+
+	var compact bytes.Buffer // the emulator writes JSON in a way of its own
+	if err := json.Compact(&compact, answer.Payload); err != nil {
+		t.Errorf("%s answers no JSON: %v: %s", function, err, answer.Payload)
+	}
+
+	return compact.String()
 }
