@@ -30,7 +30,7 @@ func TestShopBill(t *testing.T) {
 	sari := stall.customer(t, "id")
 	shelves := sari.says("/shop")
 	settle(t)
-	drained(t)
+	drained(t, shopQueues...)
 
 	// A page of the shelf.
 	from := stall.beginBill(t)

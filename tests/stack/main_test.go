@@ -27,7 +27,7 @@ const (
 	// the next sweep. What must be fast is measured.
 	answerWithin = recovery
 	// atOnce is how many tests run at the same time. Most of them wait.
-	atOnce = "24"
+	atOnce = "16"
 	// root is the repository, from the folder that tests run in.
 	root = "../.."
 )

@@ -62,7 +62,7 @@ func TestRush(t *testing.T) {
 	}
 
 	t.Logf("all have goods or know better after %s; killed: %v", time.Since(began).Round(time.Second), killed())
-	drained(t)
+	drained(t, shopQueues...)
 	t.Logf("all queues are empty after %s", time.Since(began).Round(time.Second))
 
 	if more := deadLetters(t); more != dead {
@@ -359,14 +359,17 @@ func hasten(t *testing.T) {
 	}
 }
 
-// drained waits until no queue of the shop holds a message, under way or not.
-func drained(t *testing.T) {
+// shopQueues are the template's outputs that name the queues of the shop.
+var shopQueues = []string{"UpdatesQueueUrl", "PaymentsQueueUrl", "DeliveriesQueueUrl"}
+
+// drained waits until the queues hold no message, under way or not.
+func drained(t *testing.T, queues ...string) {
 	t.Helper()
 
 	client := sqs.NewFromConfig(cloud.AWS())
 
-	becomes(t, answerWithin, "all queues are empty", func() (bool, error) {
-		for _, output := range []string{"UpdatesQueueUrl", "PaymentsQueueUrl", "DeliveriesQueueUrl"} {
+	becomes(t, answerWithin, fmt.Sprintf("%v are empty", queues), func() (bool, error) {
+		for _, output := range queues {
 			visible, invisible, err := depth(t.Context(), client, cloud.Outputs[output])
 			if err != nil || visible+invisible > 0 {
 				return false, err
