@@ -437,7 +437,7 @@ class ServeTest(unittest.TestCase):
         self.assertEqual(self.server.calls(), {"started": 0, "reached": True, "calls": []})
         self.server.groq("voice-human-short.ogg", language="en")
         self.server.groq(key="")
-        answer = self.server.calls("?started=2&ended=2")
+        answer = self.server.calls("?started=2&ended=2&timeout=10")  # A call ends after its answer.
         self.assertEqual((answer["started"], answer["reached"]), (2, True))
         first, second = answer["calls"]
         self.assertEqual((first["status"], second["status"]), (200, 401))
