@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -82,22 +83,45 @@ func checkDisk(dir string) error {
 	return nil
 }
 
-// listenable gives the port to use on loopback: the one asked for, or any free
-// one for 0.
-func listenable(ctx context.Context, what string, port int) (int, error) {
+// hold takes a port on loopback: the one asked for, or any free one for 0. It
+// is the caller's to release.
+func hold(ctx context.Context, what string, port int) (net.Listener, int, error) {
+	if port == 0 {
+		return holdFree(ctx, what)
+	}
+
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
-		return 0, fmt.Errorf("port %d for %s is busy%s; stop that program or give %s another port: %w",
+		return nil, 0, fmt.Errorf("port %d for %s is busy%s; stop that program or give %s another port: %w",
 			port, what, holder(ctx, port), what, err)
 	}
-	defer listener.Close() //nolint:errcheck // nothing was sent on it
 
-	address, ok := listener.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("listener for %s has address %v, want one of TCP", what, listener.Addr())
+	return listener, port, nil
+}
+
+// holdFree takes a port below those that systems give to connections on their
+// way out (Linux from 32768, macOS from 49152): no connection takes it between
+// its choice and the start of its service.
+func holdFree(ctx context.Context, what string) (net.Listener, int, error) {
+	const (
+		lowest, highest = 10_000, 32_767
+		tries           = 100
+	)
+
+	var busy error
+
+	for range tries {
+		port := lowest + rand.IntN(highest-lowest)
+
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return listener, port, nil
+		}
+
+		busy = err
 	}
 
-	return address.Port, nil
+	return nil, 0, fmt.Errorf("find a free port for %s between %d and %d: %w", what, lowest, highest, busy)
 }
 
 // holder tells who listens on a port, where the system lets one know.

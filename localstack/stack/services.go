@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -168,25 +169,35 @@ func (s *Stack) choosePorts(ctx context.Context) (ports, error) {
 			s.options.State, last.Emulator, asked)
 	}
 
-	var chosen ports
-	if chosen.Emulator, err = listenable(ctx, "the AWS emulator", cmp.Or(asked, last.Emulator)); err != nil {
-		return ports{}, err
-	}
+	var (
+		chosen ports
+		held   []net.Listener // until all are chosen, so that none is chosen twice
+	)
 
-	if chosen.Telegram, err = listenable(ctx, "the Telegram simulator", cmp.Or(s.options.TelegramPort, last.Telegram)); err != nil {
-		return ports{}, err
-	}
+	defer func() {
+		for _, listener := range held {
+			listener.Close() //nolint:errcheck // nothing was sent on it
+		}
+	}()
 
-	if chosen.MTProto, err = listenable(ctx, "MTProto", cmp.Or(s.options.MTProtoPort, last.MTProto)); err != nil {
-		return ports{}, err
-	}
+	for _, service := range []struct {
+		name string
+		port int
+		into *int
+	}{
+		{"the AWS emulator", cmp.Or(asked, last.Emulator), &chosen.Emulator},
+		{"the Telegram simulator", cmp.Or(s.options.TelegramPort, last.Telegram), &chosen.Telegram},
+		{"MTProto", cmp.Or(s.options.MTProtoPort, last.MTProto), &chosen.MTProto},
+		{"the speech recognition", cmp.Or(s.options.SpeechPort, last.Speech), &chosen.Speech},
+		{"the payment gateway", cmp.Or(s.options.PakasirPort, last.Pakasir), &chosen.Pakasir},
+	} {
+		listener, port, err := hold(ctx, service.name, service.port)
+		if err != nil {
+			return ports{}, err
+		}
 
-	if chosen.Speech, err = listenable(ctx, "the speech recognition", cmp.Or(s.options.SpeechPort, last.Speech)); err != nil {
-		return ports{}, err
-	}
-
-	if chosen.Pakasir, err = listenable(ctx, "the payment gateway", cmp.Or(s.options.PakasirPort, last.Pakasir)); err != nil {
-		return ports{}, err
+		held = append(held, listener)
+		*service.into = port
 	}
 
 	if text, err = json.Marshal(chosen); err != nil {

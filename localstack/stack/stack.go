@@ -97,8 +97,9 @@ type Stack struct {
 	door      *door // in place of the HTTP API; nil where there is one
 	http      *http.Client
 
-	mu    sync.Mutex
-	alive map[string][]int // processes by function
+	mu     sync.Mutex
+	alive  map[string][]int // processes by function
+	exited chan struct{}    // closed when the next process ends
 }
 
 // Start starts everything, deploys what has changed, and returns when updates
@@ -107,6 +108,7 @@ func Start(ctx context.Context, options Options) (*Stack, error) {
 	s := &Stack{
 		options: options,
 		alive:   map[string][]int{},
+		exited:  make(chan struct{}),
 		unlock:  func() {},
 		http:    &http.Client{Transport: new(http.Transport)},
 	}
@@ -451,7 +453,7 @@ func (s *Stack) Processes(function string) []int {
 var ErrNotRunning = errors.New("function has no process")
 
 // Kill ends a function's processes by SIGKILL, in the middle of whatever they
-// do.
+// do, and returns when they are gone: no later event is handed to them.
 func (s *Stack) Kill(function string) error {
 	pids := s.Processes(function)
 	if len(pids) == 0 {
@@ -464,7 +466,30 @@ func (s *Stack) Kill(function string) error {
 		}
 	}
 
-	return nil
+	return s.awaitEnd(function, pids)
+}
+
+func (s *Stack) awaitEnd(function string, pids []int) error {
+	const within = 10 * time.Second
+
+	tooLate := time.After(within)
+
+	for {
+		s.mu.Lock()
+		left := slices.ContainsFunc(s.alive[function], func(pid int) bool { return slices.Contains(pids, pid) })
+		exited := s.exited
+		s.mu.Unlock()
+
+		if !left {
+			return nil
+		}
+
+		select {
+		case <-exited:
+		case <-tooLate:
+			return fmt.Errorf("kill %s: processes %v have not ended within %s", function, pids, within)
+		}
+	}
 }
 
 // heard takes a line of the emulator's wrapper.
@@ -483,6 +508,8 @@ func (s *Stack) heard(line string) {
 		s.alive[event.Function] = append(s.alive[event.Function], event.PID)
 	case ProcessExited:
 		s.alive[event.Function] = slices.DeleteFunc(s.alive[event.Function], func(pid int) bool { return pid == event.PID })
+		close(s.exited)
+		s.exited = make(chan struct{})
 	case ProcessWrote, InvocationStarted, InvocationEnded:
 	}
 

@@ -344,14 +344,16 @@ type process struct {
 	function string
 }
 
-// caller gives whose connection it is: it stays the same as long as it is open.
+// caller gives whose connection it is: that stays the same as long as it is open.
 func (g *awsGateway) caller(remote string) process {
 	if known, ok := g.callers.Load(remote); ok {
 		return known.(process) //nolint:errcheck,forcetypeassert // nothing else is stored
 	}
 
 	found := callerOf(remote)
-	g.callers.Store(remote, found)
+	if found.pid != 0 { // word of a process's start can come after its first call
+		g.callers.Store(remote, found)
+	}
 
 	return found
 }

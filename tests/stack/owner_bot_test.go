@@ -91,7 +91,12 @@ func TestOwnersBot(t *testing.T) {
 	awaitBot(t, shop, func(bot control.Bot) bool { return bot.Webhook.Failed > 0 })
 	invoke(t, "health", event(t, "health"))
 
-	trouble := atOffice.wait(control.Condition{Text: "[" + shop.Name + "]", Button: "Diterima"})
+	// What else is wrong with the platform may be told beside it.
+	trouble := atOffice.wait(control.Condition{Text: "Webhook bot", Button: "Diterima"})
+	if !strings.Contains(trouble.Text, "["+shop.Name+"]") {
+		t.Errorf("the store's trouble reads %q", trouble.Text)
+	}
+
 	atOffice.taps(trouble, "Diterima")
 	atOffice.wait(control.Condition{MessageID: trouble.ID, Edited: true, Text: "Diterima oleh Dewi"})
 	atOffice.taps(trouble, "1 jam")
