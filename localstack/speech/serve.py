@@ -245,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _recognise(self, call: Call, question: Question) -> answers.Transcript:
         try:
-            recognised = self.server.pool.transcribe(question.path, words=question.language in ("", "en"))
+            recognised = self.server.pool.transcribe(question.path, call.sha256, words=question.language in ("", "en"))
         except NotMediaError as error:
             raise RefusedError(400, _not_media(call.provider)) from error
         result = answers.transcript(recognised, question.language)

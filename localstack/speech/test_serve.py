@@ -15,6 +15,7 @@ import time
 import unittest
 import uuid
 from pathlib import Path
+from unittest import mock
 
 import workers
 
@@ -493,8 +494,22 @@ class ProcessTest(unittest.TestCase):
         self.addCleanup(pool.close)
         os.kill(pool.pids()[0], signal.SIGKILL)
         with self.assertRaises(workers.WorkerDiedError):
-            pool.transcribe(str(MEDIA / "silence.ogg"), words=True)
-        self.assertEqual(pool.transcribe(str(MEDIA / "silence.ogg"), words=True)["utterances"], [])
+            pool.transcribe(str(MEDIA / "silence.ogg"), "silence", words=True)
+        self.assertEqual(pool.transcribe(str(MEDIA / "silence.ogg"), "silence", words=True)["utterances"], [])
+
+    def test_pool_hears_a_file_once(self) -> None:
+        pool = workers.Pool(1)
+        self.addCleanup(pool.close)
+        heard = pool.transcribe(str(MEDIA / "silence.ogg"), "silence", words=True)
+        os.kill(pool.pids()[0], signal.SIGKILL)
+        self.assertEqual(pool.transcribe(str(MEDIA / "silence.ogg"), "silence", words=True), heard)
+        with self.assertRaises(workers.WorkerDiedError):
+            pool.transcribe(str(MEDIA / "silence.ogg"), "silence", words=False)
+        with mock.patch.object(workers, "HEARD_KEPT", 1):
+            pool.transcribe(str(MEDIA / "silence.ogg"), "another", words=True)
+            os.kill(pool.pids()[0], signal.SIGKILL)
+            with self.assertRaises(workers.WorkerDiedError):
+                pool.transcribe(str(MEDIA / "silence.ogg"), "silence", words=True)
 
 
 if __name__ == "__main__":
