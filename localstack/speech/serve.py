@@ -186,6 +186,7 @@ class Handler(BaseHTTPRequestHandler):
         schemes = ("bearer",) if provider == "groq" else ("token", "bearer")
         if scheme not in schemes or not key or self.server.control.is_revoked(key):
             message = "Invalid API Key" if provider == "groq" else "Invalid credentials."
+            self._body(0)  # Not to be read: the connection ends with the answer.
             raise RefusedError(401, _provider_error(provider, 401, message))
 
     def _key(self) -> tuple[str, str]:

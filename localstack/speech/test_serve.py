@@ -231,10 +231,17 @@ class ServeTest(unittest.TestCase):
         self.assertEqual(english["text"], "go forward ten meters")
 
     def test_an_answer_does_not_depend_on_earlier_ones(self) -> None:
-        first = self.server.groq("voice-en-2.ogg")[2]["text"]
+        pool = workers.Pool(1)
+        self.addCleanup(pool.close)
+
+        def words(turn: str) -> list[str]:
+            heard = pool.transcribe(str(MEDIA / "voice-en-2.ogg"), turn, words=True)
+            return [word["word"] for utterance in heard["utterances"] for word in utterance["words"]]
+
+        first = words("first")
         for name in ("music.ogg", "voice-human.ogg"):
-            self.server.groq(name)
-        self.assertEqual(self.server.groq("voice-en-2.ogg")[2]["text"], first)
+            pool.transcribe(str(MEDIA / name), name, words=True)
+        self.assertEqual(words("again"), first)
 
     def test_refusals(self) -> None:
         for key in ("", "Bearer ", "Basic a"):
@@ -312,14 +319,29 @@ class ServeTest(unittest.TestCase):
         self.assertEqual(self.server.groq(key="Bearer new")[0], 200)
         self.assertEqual(revoke({"revoked": []}), 200)
         self.assertEqual(self.server.groq(key="Bearer old")[0], 200)
+        body, kind = form(MEDIA / "voice-human-short.ogg", "voice.ogg", {"model": MODEL})
+        self.assertEqual(revoke({"revoked": ["old"]}), 200)
+        with contextlib.closing(self.server.connect()) as connection:  # A refused body is not the next request.
+            for key, status in (("old", 401), ("new", 200)):
+                connection.request("POST", GROQ, body, {"Content-Type": kind, "Authorization": f"Bearer {key}"})
+                answer = connection.getresponse()
+                answer.read()
+                self.assertEqual(answer.status, status)
+        self.assertEqual(revoke({"revoked": []}), 200)
         for wish in ({}, [], {"revoked": "old"}, {"revoked": [1]}, None):
             self.assertEqual(revoke(wish), 400, wish)
 
     def test_many_at_once(self) -> None:
+        voice = (MEDIA / "voice-human-short.ogg").read_bytes()
+        headers = {"Content-Type": "audio/ogg", "Authorization": "Token k"}
         answers: list[str] = []
-        threads = [
-            threading.Thread(target=lambda: answers.append(self.server.groq()[2]["text"])) for _ in range(8)
-        ]
+
+        def ask(at: int) -> None:
+            other = voice + bytes(at)  # The same to hear, but not the same file.
+            answer = self.server.request("POST", "/v1/listen?model=nova-3", other, headers)[2]
+            answers.append(answer["results"]["channels"][0]["alternatives"][0]["transcript"])
+
+        threads = [threading.Thread(target=ask, args=(at,)) for at in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
