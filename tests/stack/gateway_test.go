@@ -350,7 +350,7 @@ func (g *awsGateway) caller(remote string) process {
 		return known.(process) //nolint:errcheck,forcetypeassert // nothing else is stored
 	}
 
-	found := callerOf(remote)
+	found := callerOf(remote, g.listener.Addr().String())
 	if found.pid != 0 { // word of a process's start can come after its first call
 		g.callers.Store(remote, found)
 	}
@@ -358,13 +358,13 @@ func (g *awsGateway) caller(remote string) process {
 	return found
 }
 
-// callerOf finds the function's process at the other end of a connection, by
-// Linux's /proc; none where it has ended.
-func callerOf(remote string) process {
+// callerOf finds the function's process whose connection it is, by Linux's
+// /proc; none where it has ended.
+func callerOf(from, to string) process {
 	const looks = 5 // the kernel's table changes while it is read, so that a row may be missed
 
 	for range looks {
-		socket := socketOf(remote)
+		socket := socketOf(from, to)
 		if socket == "" {
 			continue
 		}
@@ -381,14 +381,16 @@ func callerOf(remote string) process {
 	return process{}
 }
 
-// socketOf gives how /proc names the socket whose own address is this one.
-func socketOf(local string) string {
-	_, port, err := net.SplitHostPort(local)
+// socketOf gives how /proc names the socket that connects one address of
+// 127.0.0.1 to another. The first alone says too little: connections to other
+// places may come from the same port.
+func socketOf(from, to string) string {
+	own, err := addressOfProc(from)
 	if err != nil {
 		return ""
 	}
 
-	number, err := strconv.Atoi(port)
+	other, err := addressOfProc(to)
 	if err != nil {
 		return ""
 	}
@@ -399,20 +401,34 @@ func socketOf(local string) string {
 	}
 
 	const (
-		addressColumn = 1
-		inodeColumn   = 9
+		ownColumn   = 1
+		otherColumn = 2
+		inodeColumn = 9
 	)
-
-	own := fmt.Sprintf("0100007F:%04X", number) // 127.0.0.1, as the kernel prints it
 
 	for line := range strings.Lines(string(table)) {
 		columns := strings.Fields(line)
-		if len(columns) > inodeColumn && columns[addressColumn] == own {
+		if len(columns) > inodeColumn && columns[ownColumn] == own && columns[otherColumn] == other {
 			return "socket:[" + columns[inodeColumn] + "]"
 		}
 	}
 
 	return ""
+}
+
+// addressOfProc gives an address of 127.0.0.1 as the kernel prints it.
+func addressOfProc(address string) (string, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", fmt.Errorf("read address %s: %w", address, err)
+	}
+
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return "", fmt.Errorf("read the port of %s: %w", address, err)
+	}
+
+	return fmt.Sprintf("0100007F:%04X", number), nil
 }
 
 func holds(pid int, socket string) bool {
