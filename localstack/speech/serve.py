@@ -89,6 +89,13 @@ class Handler(BaseHTTPRequestHandler):
     server: Speech
     _unread: Body | None = None
 
+    def parse_request(self) -> bool:
+        """Notes that there may be a body to read: an answer before that ends the connection."""
+        parsed = super().parse_request()
+        if parsed:
+            self._body(0)
+        return parsed
+
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         self._discard()
@@ -186,7 +193,6 @@ class Handler(BaseHTTPRequestHandler):
         schemes = ("bearer",) if provider == "groq" else ("token", "bearer")
         if scheme not in schemes or not key or self.server.control.is_revoked(key):
             message = "Invalid API Key" if provider == "groq" else "Invalid credentials."
-            self._body(0)  # Not to be read: the connection ends with the answer.
             raise RefusedError(401, _provider_error(provider, 401, message))
 
     def _key(self) -> tuple[str, str]:
